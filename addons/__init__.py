@@ -1,0 +1,1 @@
+"""The mitmproxy addons, installed as `sovproxy_addons`: flow -> destination -> decide -> effect."""

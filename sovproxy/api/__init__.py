@@ -1,0 +1,1 @@
+"""The FastAPI app: routes translate, use cases decide, the store persists."""

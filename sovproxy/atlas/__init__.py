@@ -1,0 +1,1 @@
+"""What is known: services, operators and their parents, powers, GeoIP and ASN databases."""

@@ -1,0 +1,1 @@
+"""The pure core: destination + evidence + policy + time -> verdict. No I/O and no clock."""

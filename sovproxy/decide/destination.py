@@ -1,0 +1,47 @@
+"""What a client wants to reach, in one canonical spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChosenBy(StrEnum):
+    """Who chose the address that is judged: it decides what a shared prefix is worth."""
+
+    NOBODY = ""
+    CLIENT = "client"
+    NODE = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination that could be read.
+
+    `host` is the lower-case ASCII name without trailing dot, or empty when the client named only
+    an address. `address` is the canonical text of the address that would be connected to, or
+    empty while it is not known. `port` is 0 when unknown.
+    """
+
+    host: str = ""
+    address: str = ""
+    port: int = 0
+    chosen_by: ChosenBy = ChosenBy.NOBODY
+
+    @property
+    def label(self) -> str:
+        """The name to show: the host, or the address when there is no host."""
+        return self.host or self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Input that names no destination. `text` is cut to 256 characters; `problem` says why."""
+
+    text: str
+    problem: str
+
+    @property
+    def label(self) -> str:
+        """The name to show."""
+        return self.text

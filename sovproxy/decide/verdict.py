@@ -1,0 +1,81 @@
+"""The whole answer about one destination, and what was considered on the way to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, Power, Service
+from sovproxy.decide.policy import NO_TEXTS, Texts
+from sovproxy.decide.words import Action, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jurisdiction:
+    """Where a destination stands.
+
+    `operator` runs the service, or the network when no service is known. `control` are the
+    countries of that operator, of the network's operator, and of all their parents. `powers` are
+    those of foreign countries that reach it through control or location.
+    """
+
+    standing: Standing = Standing.UNKNOWN
+    operator: Operator | None = None
+    place: Place = NOWHERE
+    control: tuple[str, ...] = ()
+    powers: tuple[Power, ...] = ()
+
+
+UNKNOWN_JURISDICTION = Jurisdiction()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the ladder looked at: the rung, whether it decided, and why or why not."""
+
+    rung: str
+    decided: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """Action, rule, reason, jurisdiction, alternative, policy version: complete and frozen.
+
+    `rule` is the id of the policy's rule, or of a rung of the ladder (`ladder.RUNGS`). `reason` is
+    one English sentence for logs and analysts; workers' words come from `sovproxy.prompt`.
+    `listing` is the catalogue's entry that recognised the destination, `message` the rule's own
+    text for the worker. `softened` is true when a block became a warning because the fact behind
+    it is only recalled. `acknowledged` is true when a worker's acknowledgement lets a warning pass.
+    """
+
+    action: Action
+    rule: str
+    reason: str
+    policy: str
+    policy_version: str
+    service: Service | None = None
+    listing: Listing | None = None
+    jurisdiction: Jurisdiction = UNKNOWN_JURISDICTION
+    alternative: Service | None = None
+    message: Texts = NO_TEXTS
+    softened: bool = False
+    acknowledged: bool = False
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether the connection is let through."""
+        return self.acknowledged or not self.action.stops
+
+    def acknowledge(self) -> Verdict:
+        """The same verdict after the worker went on; only a warning can be acknowledged."""
+        return replace(self, acknowledged=True) if self.action is Action.WARN else self
+
+
+def strictest(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict that counts when a destination has several names: the strictest, first if equal."""
+    return max(verdicts, key=lambda verdict: (not verdict.passes, verdict.action.strictness))

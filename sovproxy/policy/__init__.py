@@ -1,0 +1,1 @@
+"""Policy text -> frozen policy: strict schema, profiles, phases."""

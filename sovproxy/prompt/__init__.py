@@ -1,0 +1,1 @@
+"""The pages workers see, in French, English, German and Danish."""
