@@ -1,7 +1,8 @@
-"""Strict YAML: a file becomes a pydantic model, or errors with file, line, column and what was wanted.
+"""Strict YAML: a file becomes a pydantic model, or errors with file, line, column and reason.
 
 Aliases, anchors, tags and repeated keys are refused (they hide things from a reviewer, and nested
-aliases are the classic YAML bomb); so are files over 4 MiB.
+aliases are the classic YAML bomb); so are files over 4 MiB. Only `true` and `false` are booleans:
+YAML 1.1 would read the country code NO as false.
 """
 
 from __future__ import annotations
@@ -154,6 +155,8 @@ def _build_mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict
 
 
 def _build_scalar(node: yaml.Node, loc: Loc, document: Document) -> object:
+    if node.tag.endswith(":bool") and node.value.lower() not in {"true", "false"}:
+        return str(node.value)
     constructor = yaml.constructor.SafeConstructor()
     try:
         return cast("object", constructor.construct_object(node))

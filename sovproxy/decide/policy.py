@@ -1,4 +1,4 @@
-"""The frozen policy that the ladder reads: plain values, compiled from text by `sovproxy.policy`."""
+"""The frozen policy that the ladder reads: plain values, compiled by `sovproxy.policy`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class Rule:
     """One rule. Before its first phase begins a rule does not apply at all.
 
     `alternative` is a service id, or empty to offer the service's own first alternative.
-    `trust_recalled` lets the rule block on a recalled fact; otherwise such a block becomes a warning.
+    `trust_recalled` lets the rule block on a recalled fact; otherwise such a block becomes a
+    warning.
     """
 
     id: str

@@ -77,5 +77,5 @@ class Verdict:
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict that counts when a destination has several names: the strictest, first if equal."""
+    """The verdict that counts when a destination has several names: the first of the strictest."""
     return max(verdicts, key=lambda verdict: (not verdict.passes, verdict.action.strictness))

@@ -1,4 +1,4 @@
-"""The closed vocabularies of DESIGN.md §2, as enumerations. Their values stand in files and APIs."""
+"""The closed vocabularies of DESIGN.md §2. Their values stand in files and APIs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,98 @@
+"""Settings of one installation, from the environment (`SOVPROXY_…`) and an optional TOML file.
+
+The policy says what is wanted; settings say where things are on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/sovproxy`, or `~/.local/share/sovproxy`."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "sovproxy"
+
+
+class Settings(BaseSettings):
+    """Where this installation keeps and finds things. Every field is `SOVPROXY_<NAME>` too."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SOVPROXY_",
+        extra="forbid",
+        frozen=True,
+        toml_file=os.environ.get("SOVPROXY_CONFIG"),
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder for everything that is written."
+    )
+    policy: str = Field(
+        default="fr-etat", description="Name of a shipped profile, or path of a policy file."
+    )
+    node: str = Field(
+        default_factory=lambda: socket.gethostname()[:64] or "node",
+        description="Name of this node.",
+    )
+    proxy_host: str = Field(default="127.0.0.1", description="Address the proxy listens on.")
+    proxy_port: int = Field(default=8888, ge=0, le=65535, description="Port of the proxy.")
+    proxy_mode: str = Field(
+        default="regular", description="mitmproxy mode: `regular` or `transparent`."
+    )
+    api_host: str = Field(default="127.0.0.1", description="Address the admin API listens on.")
+    api_port: int = Field(default=8889, ge=0, le=65535, description="Port of the admin API.")
+    store_url: str = Field(
+        default="", description="SQLAlchemy URL of the store; empty: SQLite in the data directory."
+    )
+    hosts_file: Path | None = Field(
+        default=None,
+        description="File of `address name…` lines (hosts(5)) that is asked before the system.",
+    )
+    location_database: Path | None = Field(
+        default=None, description="MMDB with countries; empty: the imported one, or the baseline."
+    )
+    network_database: Path | None = Field(
+        default=None, description="MMDB with ASNs; empty: the imported one, or the baseline."
+    )
+    location_update_url: str = Field(
+        default="", description="URL or file from which `data update` takes the location database."
+    )
+    network_update_url: str = Field(
+        default="", description="URL or file from which `data update` takes the network database."
+    )
+    catalogue_dir: Path | None = Field(
+        default=None, description="Folder with services and operators that add to the shipped ones."
+    )
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the admin API as this machine reaches it."""
+        return f"http://{self.api_host}:{self.api_port}"
+
+    @property
+    def effective_store_url(self) -> str:
+        """The store's SQLAlchemy URL, with the default filled in."""
+        return self.store_url or f"sqlite:///{self.data_dir / 'sovproxy.sqlite'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file that SOVPROXY_CONFIG names."""
+        _ = dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
