@@ -1,0 +1,191 @@
+"""Build the GeoIP and ASN databases that ship with sovproxy, from two packages of ip-location-db.
+
+Run by `make baseline`. The packages are pinned by version and checked by sha512, so every run
+gives the same databases byte for byte (the build date is the data's own, not today's).
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import ipaddress
+import json
+import lzma
+import random
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+from mmdb_writer import MMDBWriter
+from netaddr import IPRange, IPSet
+
+BASELINE = Path(__file__).parents[1] / "sovproxy" / "atlas" / "baseline"
+SAMPLE = 20_000
+
+type Row = tuple[int, int, int, str]
+"""First and last address as integers, ASN, organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One npm package, pinned. `stamp` is the hour (UTC) of its data, as its version tells it."""
+
+    name: str
+    version: str
+    sha512: str
+    licence: str
+    stamp: datetime
+
+
+STAMP = datetime(2026, 6, 17, 19, tzinfo=UTC)
+NETWORK = Package(
+    "@ip-location-db/asn",
+    "2.3.2026061719",
+    "PpqYi7wyEyWwunXBtl+y3Vi403SvNywotWwvmiYCOUtE0SVol/Sf492Ee+eErEznmGapxEQB2SAfrpXuZ9a+vQ==",
+    "CC BY 4.0: RouteViews, DB-IP (IP to ASN Lite), NRO; merged by ip-location-db",
+    STAMP,
+)
+LOCATION = Package(
+    "@ip-location-db/geo-whois-asn-country-mmdb",
+    "2.3.2026061719",
+    "xemBDNQl4mCYDuVbqe3jKGKsVDykZGkfvebhtOh/3VGLadq8vsp7t7ontpMUt3hH7sAGT0eLDyJ99SV+0waxZg==",
+    "CC BY 4.0: NRO; merged by ip-location-db from geofeeds, whois and ASN records",
+    STAMP,
+)
+
+
+class DatedWriter(MMDBWriter):  # type: ignore[misc]  # mmdb-writer ships no types
+    """An MMDB writer whose build date is the data's, so that a rebuild gives the same bytes."""
+
+    def __init__(self, built: datetime, **options: Any) -> None:
+        super().__init__(**options)
+        self.built = built
+
+    def _build_meta(self) -> dict[str, Any]:
+        return {**super()._build_meta(), "build_epoch": int(self.built.timestamp())}
+
+
+def main() -> int:
+    """Fetch, build, check against the source, compress, write the manifest."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        location = fetch(LOCATION, folder)["geo-whois-asn-country.mmdb"]
+        files = fetch(NETWORK, folder)
+        rows = [*read_rows(files["asn-ipv4.csv"]), *read_rows(files["asn-ipv6.csv"])]
+        network = write_network(rows, NETWORK.stamp, folder / "network.mmdb")
+        compare(rows, folder / "network.mmdb")
+    BASELINE.mkdir(exist_ok=True)
+    entries = {"location": ship("location", location, LOCATION)}
+    entries["network"] = ship("network", network, NETWORK)
+    manifest = json.dumps(entries, indent=2, sort_keys=True) + "\n"
+    (BASELINE / "baseline.json").write_text(manifest, encoding="utf-8")
+    print(manifest, end="")
+    return 0
+
+
+def fetch(package: Package, folder: Path) -> dict[str, bytes]:
+    """Fetch a package with npm and check it; give its files by name."""
+    target = f"{package.name}@{package.version}"
+    command = ["npm", "pack", "--silent", "--pack-destination", str(folder), target]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+    packed = (folder / name).read_bytes()
+    found = base64.b64encode(hashlib.sha512(packed).digest()).decode()
+    if found != package.sha512:
+        sys.exit(f"{target}: sha512 is {found}, wanted {package.sha512}; not used")
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        members = [member for member in archive if member.isfile()]
+        return {Path(m.name).name: _content(archive, m) for m in members}
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(member)
+    return stream.read() if stream else b""
+
+
+def read_rows(content: bytes) -> list[Row]:
+    """Read `first,last,asn,organisation` and join neighbours that say the same."""
+    joined: list[Row] = []
+    for first, last, asn, organisation in csv.reader(io.StringIO(content.decode("utf-8"))):
+        row = (_number(first), _number(last), int(asn), organisation)
+        if joined and joined[-1][1] + 1 == row[0] and joined[-1][2:] == row[2:]:
+            row = (joined.pop()[0], *row[1:])
+        joined.append(row)
+    return joined
+
+
+def _number(address: str) -> int:
+    return int(ipaddress.ip_address(address))
+
+
+def _version(row: Row) -> int:
+    """IP version of a row. No IPv6 range of the source lies below 2^32."""
+    return 4 if row[1] < 2**32 else 6
+
+
+def write_network(rows: list[Row], built: datetime, path: Path) -> bytes:
+    """Write the ASN database with the field names of GeoLite2-ASN; give its bytes."""
+    writer = DatedWriter(
+        built,
+        ip_version=6,
+        ipv4_compatible=True,
+        database_type="sovproxy-asn",
+        languages=["en"],
+        description="ASN and organisation by address: ip-location-db asn, CC BY 4.0",
+    )
+    groups: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    for row in rows:
+        first, last = (ipaddress.ip_address(n) if _version(row) == 4 else ipaddress.IPv6Address(n)
+                       for n in row[:2])
+        groups[row[2:]].append(IPRange(str(first), str(last)))
+    for (asn, organisation), ranges in groups.items():
+        record = {
+            "autonomous_system_number": asn,
+            "autonomous_system_organization": organisation,
+        }
+        writer.insert_network(IPSet(ranges), record)
+    writer.to_db_file(str(path))
+    return path.read_bytes()
+
+
+def compare(rows: list[Row], path: Path) -> None:
+    """Look up addresses at the edges of, and inside, random rows; stop at the first difference."""
+    chance = random.Random(20260617)  # noqa: S311 - a sample, not a secret
+    with maxminddb.open_database(path) as reader:
+        for row in chance.choices(rows, k=SAMPLE):
+            number = chance.choice((row[0], row[1], chance.randint(row[0], row[1])))
+            kind = ipaddress.IPv4Address if _version(row) == 4 else ipaddress.IPv6Address
+            address = str(kind(number))
+            found = reader.get(address)
+            wanted = dict(zip(
+                ("autonomous_system_number", "autonomous_system_organization"), row[2:], strict=True
+            ))
+            if found != wanted:
+                sys.exit(f"{address}: the database says {found}, the source {wanted}; not used")
+
+
+def ship(kind: str, content: bytes, package: Package) -> dict[str, object]:
+    """Compress one database into the baseline folder; give its entry of the manifest."""
+    packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+    (BASELINE / f"{kind}.mmdb.xz").write_bytes(packed)
+    return {
+        "file": f"{kind}.mmdb.xz",
+        "source": f"ip-location-db {package.name.partition('/')[2]} {package.version}",
+        "licence": package.licence,
+        "as_of": package.stamp.date().isoformat(),
+        "sha256_compressed": hashlib.sha256(packed).hexdigest(),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
