@@ -7,6 +7,7 @@ gives the same databases byte for byte (the build date is the data's own, not to
 from __future__ import annotations
 
 import base64
+import bisect
 import csv
 import hashlib
 import io
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import maxminddb
-from mmdb_writer import MMDBWriter
+from mmdb_writer import METADATA_MAGIC, Encoder, MMDBWriter
 from netaddr import IPRange, IPSet
 
 BASELINE = Path(__file__).parents[1] / "sovproxy" / "atlas" / "baseline"
@@ -63,12 +64,10 @@ LOCATION = Package(
 )
 
 
-class DatedWriter(MMDBWriter):  # type: ignore[misc]  # mmdb-writer ships no types
+class DatedWriter(MMDBWriter):
     """An MMDB writer whose build date is the data's, so that a rebuild gives the same bytes."""
 
-    def __init__(self, built: datetime, **options: Any) -> None:
-        super().__init__(**options)
-        self.built = built
+    built: datetime
 
     def _build_meta(self) -> dict[str, Any]:
         return {**super()._build_meta(), "build_epoch": int(self.built.timestamp())}
@@ -78,7 +77,7 @@ def main() -> int:
     """Fetch, build, check against the source, compress, write the manifest."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        location = fetch(LOCATION, folder)["geo-whois-asn-country.mmdb"]
+        location = label(fetch(LOCATION, folder)["geo-whois-asn-country.mmdb"], folder)
         files = fetch(NETWORK, folder)
         rows = [*read_rows(files["asn-ipv4.csv"]), *read_rows(files["asn-ipv6.csv"])]
         network = write_network(rows, NETWORK.stamp, folder / "network.mmdb")
@@ -131,45 +130,76 @@ def _version(row: Row) -> int:
     return 4 if row[1] < 2**32 else 6
 
 
+def _text(row: Row, number: int) -> str:
+    """Write an address of, or next to, a row."""
+    kind = ipaddress.IPv4Address if _version(row) == 4 else ipaddress.IPv6Address
+    return str(kind(number))
+
+
+def _record(asn: int, organisation: str) -> dict[str, object]:
+    return {"autonomous_system_number": asn, "autonomous_system_organization": organisation}
+
+
 def write_network(rows: list[Row], built: datetime, path: Path) -> bytes:
     """Write the ASN database with the field names of GeoLite2-ASN; give its bytes."""
     writer = DatedWriter(
-        built,
         ip_version=6,
         ipv4_compatible=True,
         database_type="sovproxy-asn",
         languages=["en"],
-        description="ASN and organisation by address: ip-location-db asn, CC BY 4.0",
+        description={"en": "ip-location-db asn (RouteViews, DB-IP, NRO; CC BY 4.0)"},
     )
+    writer.built = built
     groups: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for row in rows:
-        first, last = (ipaddress.ip_address(n) if _version(row) == 4 else ipaddress.IPv6Address(n)
-                       for n in row[:2])
-        groups[row[2:]].append(IPRange(str(first), str(last)))
+        groups[row[2:]].append(IPRange(_text(row, row[0]), _text(row, row[1])))
     for (asn, organisation), ranges in groups.items():
-        record = {
-            "autonomous_system_number": asn,
-            "autonomous_system_organization": organisation,
-        }
-        writer.insert_network(IPSet(ranges), record)
+        writer.insert_network(IPSet(ranges), _record(asn, organisation))
     writer.to_db_file(str(path))
     return path.read_bytes()
 
 
 def compare(rows: list[Row], path: Path) -> None:
-    """Look up addresses at the edges of, and inside, random rows; stop at the first difference."""
+    """Look up addresses in, at the edges of and just beyond random rows; stop at a difference."""
     chance = random.Random(20260617)  # noqa: S311 - a sample, not a secret
+    ordered = {4: sorted(r for r in rows if _version(r) == 4)}
+    ordered[6] = sorted(r for r in rows if _version(r) == 6)
     with maxminddb.open_database(path) as reader:
         for row in chance.choices(rows, k=SAMPLE):
-            number = chance.choice((row[0], row[1], chance.randint(row[0], row[1])))
-            kind = ipaddress.IPv4Address if _version(row) == 4 else ipaddress.IPv6Address
-            address = str(kind(number))
+            number = chance.choice((*row[:2], chance.randint(*row[:2]), row[0] - 1, row[1] + 1))
+            address, wanted = _text(row, number), _expected(ordered[_version(row)], number)
             found = reader.get(address)
-            wanted = dict(zip(
-                ("autonomous_system_number", "autonomous_system_organization"), row[2:], strict=True
-            ))
             if found != wanted:
                 sys.exit(f"{address}: the database says {found}, the source {wanted}; not used")
+
+
+def _expected(ordered: list[Row], number: int) -> dict[str, object] | None:
+    """Say by the source alone what stands at an address."""
+    index = bisect.bisect_right(ordered, number, key=lambda row: row[0]) - 1
+    if index < 0 or ordered[index][1] < number:
+        return None
+    return _record(*ordered[index][2:])
+
+
+def label(content: bytes, folder: Path) -> bytes:
+    """Give the country database a type and a description; the package has none that says much."""
+    path = folder / "location.mmdb"
+    path.write_bytes(content)
+    with maxminddb.open_database(path) as reader:
+        old = reader.metadata()
+    meta = {
+        "node_count": old.node_count,
+        "record_size": old.record_size,
+        "ip_version": old.ip_version,
+        "database_type": "sovproxy-country",
+        "languages": ["en"],
+        "binary_format_major_version": 2,
+        "binary_format_minor_version": 0,
+        "build_epoch": old.build_epoch,
+        "description": {"en": "ip-location-db geo-whois-asn-country (NRO; CC BY 4.0)"},
+    }
+    body = content[: content.rindex(METADATA_MAGIC)]
+    return body + METADATA_MAGIC + Encoder(cache=False).encode_meta(meta)
 
 
 def ship(kind: str, content: bytes, package: Package) -> dict[str, object]:

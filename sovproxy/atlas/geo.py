@@ -1,0 +1,199 @@
+"""Where an address stands: one location and one network database, read as one `Place`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import maxminddb
+
+from sovproxy.atlas.mmdb_schema import Database, open_database, printable
+from sovproxy.decide.facts import NOWHERE, Place, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from sovproxy.decide.facts import Operator
+
+    type Facts = tuple[object, object, object, object]
+
+STALE_AFTER = timedelta(days=90)
+"""Age of a database's build date from which its answers carry a warning."""
+
+MAX_PLACES = 200_000
+MAX_ADDRESSES = 65_536
+
+NO_COUNTRY = frozenset({"AP", "EU", "XX", "ZZ"})
+"""Two-letter codes in whois data that name no country (Asia/Pacific, Europe, unknown)."""
+
+UNKNOWN: Facts = (None, None, None, None)
+
+_MAY_EMBED_IPV4 = ("::", "0", "2002:", "64:")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, well-known prefix
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
+
+
+def is_stale(built: datetime, now: float) -> bool:
+    """Tell whether a database built then is too old at `now` (seconds since the epoch)."""
+    return datetime.fromtimestamp(now, UTC) - built > STALE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Geo:
+    """Looks addresses up. One object may be used by many threads at once.
+
+    Equal facts give the same `Place` object, which callers may use as a key. Both memos are
+    bounded and emptied when full; a lookup never takes a lock.
+    """
+
+    location: Database
+    network: Database
+    operators: Mapping[int, Operator]
+    stale: bool
+    _lookup: Callable[[str], Facts]
+    _addresses: dict[str, Place]
+    _places: dict[Facts, Place]
+
+    @classmethod
+    def open(
+        cls,
+        location: Path,
+        network: Path,
+        operators_by_asn: Mapping[int, Operator],
+        now: float,
+    ) -> Self:
+        """Open two databases (or one for both). `now` is seconds since the epoch.
+
+        Raises UnusableDatabase.
+        """
+        places = open_database(location, "location")
+        same = network.exists() and location.samefile(network)
+        networks = open_database(network, "network") if not same else _same(places, network)
+        stale = is_stale(places.built, now) or is_stale(networks.built, now)
+        return cls(
+            places,
+            networks,
+            operators_by_asn,
+            stale,
+            _lookup_of(places, networks, same=same),
+            {},
+            {},
+        )
+
+    def refreshed(self, now: float) -> Self:
+        """Give this, or a fresh one over the same files if they became stale by `now`."""
+        stale = is_stale(self.location.built, now) or is_stale(self.network.built, now)
+        return (
+            self if stale == self.stale else replace(self, stale=stale, _addresses={}, _places={})
+        )
+
+    def place(self, address: str) -> Place:
+        """Say where an IP address stands. Text that is no address stands NOWHERE."""
+        place = self._addresses.get(address)
+        return place if place is not None else self._find(address)
+
+    def _find(self, address: str) -> Place:
+        asked = address
+        if address.startswith(_MAY_EMBED_IPV4) and ":" in address:
+            asked = embedded_ipv4(address) or address
+        try:
+            facts = self._lookup(asked)
+            place = self._places.get(facts) or self._remember(facts)
+        except (ValueError, TypeError, AttributeError, maxminddb.InvalidDatabaseError):
+            return NOWHERE  # no address; or a record that is not laid out like its neighbours
+        if len(self._addresses) >= MAX_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[address] = place
+        return place
+
+    def _remember(self, facts: Facts) -> Place:
+        if len(self._places) >= MAX_PLACES:
+            self._places.clear()
+        return self._places.setdefault(facts, self._place(*facts))
+
+    def _place(
+        self, country: object, asn: object, organisation: object, registered: object
+    ) -> Place:
+        found = _country(country)
+        number = _number(asn)
+        if not found and not number:
+            return NOWHERE
+        operator = self.operators.get(number)
+        return Place(
+            country=found,
+            country_source=source_of(self.location) if found else Source(""),
+            asn=number,
+            organisation=printable(organisation) if number and organisation else "",
+            registered=operator.country if operator else _country(registered),
+            network_source=source_of(self.network) if number else Source(""),
+            operator=operator,
+            stale=self.stale,
+        )
+
+
+def _same(database: Database, network: Path) -> Database:
+    """Use the open database for networks too; open_database says why if it cannot be."""
+    return database if database.network_of else open_database(network, "network")
+
+
+def source_of(database: Database) -> Source:
+    """Name a database as the source of a fact, with its build date."""
+    return Source(database.title, database.built.date().isoformat())
+
+
+def _lookup_of(location: Database, network: Database, *, same: bool) -> Callable[[str], Facts]:
+    """Build the function that reads both databases, once for every address."""
+    country_of, network_of = location.country_of, network.network_of
+    if country_of is None or network_of is None:  # open_database has refused such a file
+        return lambda _: UNKNOWN
+    first, second = _get_of(location), _get_of(network)
+
+    def one(address: str) -> Facts:
+        record = first(address)
+        return (country_of(record), *network_of(record)) if record is not None else UNKNOWN
+
+    def two(address: str) -> Facts:
+        place = first(address)
+        net = second(address)
+        country = country_of(place) if place is not None else None
+        return (country, *network_of(net)) if net is not None else (country, None, None, None)
+
+    return one if same else two
+
+
+def _get_of(database: Database) -> Callable[[str], Any]:
+    """Give the reader's lookup. A database without IPv6 knows nothing about IPv6, that is all."""
+    get = database.reader.get
+    if database.reader.metadata().ip_version == 6:
+        return get
+    return lambda address: None if ":" in address else get(address)
+
+
+def embedded_ipv4(text: str) -> str | None:
+    """Give the IPv4 address that an IPv6 address stands for: mapped, NAT64 or 6to4."""
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return None
+    if address in _NAT64:
+        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    inner = address.ipv4_mapped or address.sixtofour
+    return str(inner) if inner else None
+
+
+def _country(code: object) -> str:
+    if isinstance(code, str) and _COUNTRY.fullmatch(code) and code not in NO_COUNTRY:
+        return code
+    return ""
+
+
+def _number(asn: object) -> int:
+    """Read `15169`, `"15169"` or `"AS15169"`; 0 for anything else."""
+    match = _ASN.fullmatch(str(asn)) if isinstance(asn, (int, str)) else None
+    number = int(match[1]) if match else 0
+    return number if number < 2**32 else 0

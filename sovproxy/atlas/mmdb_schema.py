@@ -1,0 +1,204 @@
+"""Which facts an MMDB holds and under which names: every vendor has its own record layout.
+
+Layouts are those that the vendors document: MaxMind (GeoLite2 and GeoIP2 Country, City, Enterprise,
+ASN, ISP), DB-IP (country, city, ASN, ISP), IPinfo (Lite, Core, Plus, Country + ASN, ASN, location)
+and ip-location-db (country, asn). What a file holds is found by reading records, not by its name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import maxminddb
+
+from sovproxy.errors import UnusableDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from maxminddb.reader import Metadata, Reader
+
+type Kind = Literal["location", "network"]
+KINDS: tuple[Kind, ...] = ("location", "network")
+
+type Record = dict[str, Any]
+"""What a database says about one network; anything may stand in it."""
+
+type CountryOf = Callable[[Record], object]
+"""Record -> country code as the record has it, empty or None when it has none."""
+
+type NetworkFacts = tuple[object, object, object]
+"""ASN, organisation and country of registration, each as the record has it."""
+
+type NetworkOf = Callable[[Record], NetworkFacts]
+
+PROBES = (
+    "8.8.8.8", "1.1.1.1", "9.9.9.9", "15.188.1.1", "51.79.1.1", "193.0.6.139", "77.88.8.8",
+    "114.114.114.114", "196.216.2.1", "200.160.2.3", "2001:41d0::1", "2606:4700::1111",
+    "2001:4860:4860::8888",
+)  # fmt: skip
+"""Well-known addresses on all continents: public resolvers, registries, large hosts."""
+
+SAMPLED_RECORDS = 400
+"""How many of a file's first records are read, besides the probes, to learn its layout."""
+
+SHOWN_KEYS = 12
+
+WANTED: dict[Kind, str] = {
+    "location": "country.iso_code (MaxMind, DB-IP), country_code (IPinfo, ip-location-db) or "
+    "country (IPinfo)",
+    "network": "autonomous_system_number (MaxMind, DB-IP, ip-location-db), "
+    "traits.autonomous_system_number (DB-IP ISP, GeoIP2 Enterprise) or asn (IPinfo)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open MMDB and how to read it. `country_of` or `network_of` is None if it has no such fact.
+
+    `title` is the vendor's own description, `type` its database_type, `built` the vendor's date.
+    """
+
+    path: Path
+    reader: Reader
+    type: str
+    title: str
+    built: datetime
+    country_of: CountryOf | None
+    network_of: NetworkOf | None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it can be used for."""
+        usable = {"location": self.country_of, "network": self.network_of}
+        return tuple(kind for kind in KINDS if usable[kind])
+
+
+def open_database(path: Path, kind: Kind | None = None) -> Database:
+    """Open an MMDB for one kind of fact, or for whatever it holds.
+
+    Raises UnusableDatabase, naming the file, its type, the keys found and those wanted.
+    """
+    try:
+        reader = maxminddb.open_database(path)
+        keys = _keys(reader)
+        metadata = reader.metadata()
+        database = Database(
+            path, reader, printable(metadata.database_type) or "without a type",
+            _title(metadata, path), datetime.fromtimestamp(metadata.build_epoch, UTC),
+            _country_of(keys), _network_of(keys),
+        )  # fmt: skip
+    except (OSError, ValueError, OverflowError, maxminddb.InvalidDatabaseError) as error:
+        reason = printable(getattr(error, "strerror", None) or str(error), 300)
+        raise UnusableDatabase(f"{path}: cannot be read as an MMDB database: {reason}") from None
+    _require(database, kind, keys)
+    return database
+
+
+def _require(database: Database, kind: Kind | None, keys: Record) -> None:
+    if database.kinds and (kind is None or kind in database.kinds):
+        return
+    wanted = WANTED[kind] if kind else f"{WANTED['location']}; or {WANTED['network']}"
+    found = ", ".join(printable(key) for key in sorted(keys)[:SHOWN_KEYS]) or "no records"
+    message = (
+        f"{database.path}: is an MMDB database of type {database.type!r} with {found}; "
+        f"wanted for {kind or 'location or network'}: {wanted}"
+    )
+    raise UnusableDatabase(message)
+
+
+def printable(text: object, limit: int = 120) -> str:
+    """Give text from a foreign file in a form that is safe to show: one line, bounded."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _title(metadata: Metadata, path: Path) -> str:
+    described = metadata.description.get("en") or next(iter(metadata.description.values()), "")
+    return printable(described or metadata.database_type or path.name)
+
+
+def records(reader: Reader) -> Iterator[Any]:
+    """Give a bounded sample of the records: of well-known addresses, then the first ones."""
+    for address in PROBES:
+        if reader.metadata().ip_version == 6 or ":" not in address:
+            record = reader.get(address)
+            if record is not None:
+                yield record
+    for _, record in itertools.islice(reader, SAMPLED_RECORDS):
+        yield record
+
+
+def _keys(reader: Reader) -> Record:
+    """Collect the keys of the sample, `outer.inner` for maps in maps, each with one value."""
+    found: Record = {}
+    for record in records(reader):
+        if isinstance(record, dict):
+            for key, value in record.items():
+                inner = value.items() if isinstance(value, dict) else ()
+                found.setdefault(key, value)
+                found.update({f"{key}.{name}": item for name, item in inner})
+    return found
+
+
+def _country_of(keys: Record) -> CountryOf | None:
+    if "country.iso_code" in keys or "registered_country.iso_code" in keys:
+        return _nested_country
+    if "country_code" in keys:
+        return _flat_country_code
+    # In IPinfo's ASN database (asn, name, country) the country is where the AS is registered.
+    if isinstance(keys.get("country"), str) and not _is_ipinfo_asn(keys):
+        return _flat_country
+    return None
+
+
+def _network_of(keys: Record) -> NetworkOf | None:
+    if "autonomous_system_number" in keys:
+        return _flat_network
+    if "traits.autonomous_system_number" in keys:
+        return _nested_network
+    if _is_ipinfo_asn(keys):
+        return _ipinfo_asn
+    return _ipinfo_network if "asn" in keys else None
+
+
+def _is_ipinfo_asn(keys: Record) -> bool:
+    return "asn" in keys and "name" in keys and "as_name" not in keys
+
+
+def _nested_country(record: Record) -> object:
+    """Where the server stands; failing that, where its block of addresses is registered."""
+    country = record.get("country")
+    if not country or "iso_code" not in country:
+        country = record.get("registered_country") or {}
+    code: object = country.get("iso_code")
+    return code
+
+
+def _flat_country_code(record: Record) -> object:
+    return record.get("country_code")
+
+
+def _flat_country(record: Record) -> object:
+    return record.get("country")
+
+
+def _flat_network(record: Record) -> NetworkFacts:
+    get = record.get
+    return get("autonomous_system_number"), get("autonomous_system_organization"), None
+
+
+def _nested_network(record: Record) -> NetworkFacts:
+    return _flat_network(record.get("traits") or {})
+
+
+def _ipinfo_network(record: Record) -> NetworkFacts:
+    return record.get("asn"), record.get("as_name"), None
+
+
+def _ipinfo_asn(record: Record) -> NetworkFacts:
+    return record.get("asn"), record.get("name"), record.get("country")
