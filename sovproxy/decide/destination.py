@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ChosenBy(StrEnum):
@@ -14,9 +15,8 @@ class ChosenBy(StrEnum):
     NODE = "node"
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A destination that could be read.
+class Destination(NamedTuple):
+    """A destination that could be read. (A named tuple: it is made for every connection.)
 
     `host` is the lower-case ASCII name without trailing dot, or empty when the client named only
     an address. `address` is the canonical text of the address that would be connected to, or

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, Power, Service
 from sovproxy.decide.policy import NO_TEXTS, Texts
@@ -41,20 +41,18 @@ class Step:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class Verdict(NamedTuple):
     """Action, rule, reason, jurisdiction, alternative, policy version: complete and frozen.
 
-    `rule` is the id of the policy's rule, or of a rung of the ladder (`ladder.RUNGS`). `reason` is
-    one English sentence for logs and analysts; workers' words come from `sovproxy.prompt`.
-    `listing` is the catalogue's entry that recognised the destination, `message` the rule's own
-    text for the worker. `softened` is true when a block became a warning because the fact behind
-    it is only recalled. `acknowledged` is true when a worker's acknowledgement lets a warning pass.
+    `rule` is the id of the policy's rule, or of a rung of the ladder (`ladder.RUNGS`); `why` is
+    what that rung adds in words, often nothing. `listing` is the catalogue's entry that recognised
+    the destination, `message` the rule's own text for the worker. `softened` is true when a block
+    became a warning because the fact behind it is only recalled. `acknowledged` is true when a
+    worker's acknowledgement lets a warning pass. (A named tuple: one is made for every connection.)
     """
 
     action: Action
     rule: str
-    reason: str
     policy: str
     policy_version: str
     service: Service | None = None
@@ -63,8 +61,26 @@ class Verdict:
     alternative: Service | None = None
     message: Texts = NO_TEXTS
     softened: bool = False
-    acknowledged: bool = False
     steps: tuple[Step, ...] = ()
+    why: str = ""
+    acknowledged: bool = False
+
+    @property
+    def reason(self) -> str:
+        """English sentences for logs and analysts: what it is, where it stands, which rule says so.
+
+        Workers' words come from `sovproxy.prompt`.
+        """
+        operator, jurisdiction = self.jurisdiction.operator, self.jurisdiction
+        subject = "The destination"
+        if self.listing:
+            subject = f"The shared host {self.listing.pattern}"
+        if self.service:
+            subject = f"{self.service.name} ({self.service.category})"
+        by = f"is run by {operator.name}" if operator else "has no operator that we know"
+        control = ", ".join(jurisdiction.control) or "nobody that we know"
+        standing = f"{subject} {by}, controlled from {control}; standing: {jurisdiction.standing}."
+        return f"{standing} Rule {self.rule}: {self.action}. {self.why}".rstrip()
 
     @property
     def passes(self) -> bool:
@@ -73,7 +89,7 @@ class Verdict:
 
     def acknowledge(self) -> Verdict:
         """The same verdict after the worker went on; only a warning can be acknowledged."""
-        return replace(self, acknowledged=True) if self.action is Action.WARN else self
+        return self._replace(acknowledged=True) if self.action is Action.WARN else self
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:

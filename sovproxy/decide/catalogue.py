@@ -1,0 +1,150 @@
+"""Finds the catalogue's listing for a host or an address, at the same speed however many there are.
+
+Hosts: one dictionary by name, asked once per label, most specific first. Addresses: prefixes are
+flattened into disjoint intervals once, then found by bisection.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sovproxy.decide.facts import Listing, Operator, Power, Service
+
+_V6 = 1 << 32
+"""IPv6 addresses are moved up by this much, so that one sorted list holds both families."""
+
+
+def address_number(address: str) -> int:
+    """The place of a canonical address text on one line: IPv4 first, then IPv6."""
+    if ":" in address:
+        return int(IPv6Address(address)) + _V6
+    first, second, third, fourth = address.split(".")
+    return int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)
+
+
+def prefix_range(prefix: str) -> tuple[int, int]:
+    """First number of a prefix and the first number after it. Raises ValueError if it is none."""
+    network = ip_network(prefix)
+    start = int(network.network_address) + (_V6 if network.version == 6 else 0)
+    return start, start + network.num_addresses
+
+
+class HostIndex[T]:
+    """Finds the value of the most specific pattern that a host name fits.
+
+    `zoom.us` fits that name only; `*.zoom.us` every name below it, at any depth, but not itself.
+    """
+
+    def __init__(self, patterns: Iterable[tuple[str, T]]) -> None:
+        self._exact: dict[str, T] = {}
+        self._below: dict[str, T] = {}
+        for pattern, value in patterns:
+            if pattern.startswith("*."):
+                self._below.setdefault(pattern[2:], value)
+            else:
+                self._exact.setdefault(pattern, value)
+        self._shortest = 1 if all("." in name for name in self._below) else 0
+
+    def __bool__(self) -> bool:
+        return bool(self._exact or self._below)
+
+    def find(self, host: str) -> T | None:
+        """The value for `host`, which must be in canonical spelling, or None."""
+        found = self._exact.get(host)
+        if found is not None:
+            return found
+        below = self._below
+        name = host.partition(".")[2]
+        while name:
+            found = below.get(name)
+            if found is not None:
+                return found
+            name = name.partition(".")[2]
+        return None
+
+    def find_all(self, host: str) -> tuple[T, ...]:
+        """The values of every pattern that `host` fits, most specific first."""
+        names = [host[dot + 1 :] for dot in range(len(host)) if host[dot] == "."]
+        found = [self._exact.get(host), *(self._below.get(name) for name in names)]
+        return tuple(value for value in found if value is not None)
+
+
+class PrefixIndex[T]:
+    """Finds the value of the longest prefix that an address lies in."""
+
+    def __init__(self, prefixes: Iterable[tuple[str, T]]) -> None:
+        spans = sorted(
+            ((*prefix_range(prefix), value) for prefix, value in prefixes),
+            key=lambda span: (span[0], -span[1]),
+        )
+        self.starts: list[int] = []
+        self.values: list[T | None] = []
+        self._flatten(spans)
+
+    def _flatten(self, spans: list[tuple[int, int, T]]) -> None:
+        """Cut nested spans into disjoint intervals; prefixes nest or are apart, never overlap."""
+        open_spans: list[tuple[int, T]] = []
+        for start, end, value in spans:
+            self._close(open_spans, start)
+            self._begin(start, value)
+            open_spans.append((end, value))
+        self._close(open_spans, None)
+
+    def _close(self, open_spans: list[tuple[int, T]], before: int | None) -> None:
+        while open_spans and (before is None or open_spans[-1][0] <= before):
+            end, _ = open_spans.pop()
+            self._begin(end, open_spans[-1][1] if open_spans else None)
+
+    def _begin(self, start: int, value: T | None) -> None:
+        if self.starts and self.starts[-1] == start:
+            self.values[-1] = value
+        else:
+            self.starts.append(start)
+            self.values.append(value)
+
+    def find(self, number: int) -> T | None:
+        """The value at an `address_number`, or None."""
+        index = bisect_right(self.starts, number) - 1
+        return self.values[index] if index >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that the decider knows by heart: listings, services, operators' ASNs, powers."""
+
+    hosts: HostIndex[Listing]
+    prefixes: PrefixIndex[Listing]
+    networks: Mapping[int, Listing] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    operators_by_asn: Mapping[int, Operator] = field(default_factory=dict)
+    powers: Mapping[str, tuple[Power, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        listings: Iterable[Listing],
+        services: Mapping[str, Service],
+        operators_by_asn: Mapping[int, Operator],
+        powers: Iterable[Power],
+    ) -> Catalogue:
+        """Index listings by kind, and powers by the country that holds them."""
+        by_kind: dict[str, list[Listing]] = {"host": [], "prefix": [], "network": []}
+        for listing in listings:
+            by_kind[listing.kind].append(listing)
+        by_country: dict[str, tuple[Power, ...]] = {}
+        for power in powers:
+            by_country[power.country] = (*by_country.get(power.country, ()), power)
+        return cls(
+            hosts=HostIndex((listing.pattern, listing) for listing in by_kind["host"]),
+            prefixes=PrefixIndex((listing.pattern, listing) for listing in by_kind["prefix"]),
+            networks={int(item.pattern.removeprefix("AS")): item for item in by_kind["network"]},
+            services=services,
+            operators_by_asn=operators_by_asn,
+            powers=by_country,
+        )

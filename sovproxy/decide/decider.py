@@ -1,0 +1,217 @@
+"""The compiled decider: one catalogue and one policy, ready to judge destinations fast.
+
+A verdict depends only on how the catalogue lists a destination, where the databases place it, the
+client's group and the policy's phase. There are few such combinations, so each is judged once by
+the ladder and remembered; there is no second path that could differ.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from sovproxy.decide import ladder
+from sovproxy.decide.catalogue import Catalogue, HostIndex, PrefixIndex, address_number
+from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
+from sovproxy.decide.facts import NOWHERE, Listing, Place
+from sovproxy.decide.jurisdiction import assess
+from sovproxy.decide.question import Question, Reach
+from sovproxy.decide.verdict import Verdict
+from sovproxy.decide.words import Verification
+
+if TYPE_CHECKING:
+    from sovproxy.decide.policy import Policy
+
+MEMO_LIMIT = 50_000
+"""Rulings remembered at most (about 1 kB each); past it the memo starts anew."""
+
+_INTERNAL = "\0internal"
+_NO_MARKS: frozenset[str] = frozenset()
+
+
+class _Key(NamedTuple):
+    """All that a ruling depends on.
+
+    `likeness` numbers what rules can see of the listing by name, `span` a distinct pair of prefix
+    listing and reach; 0 is none.
+    """
+
+    likeness: int
+    span: int
+    place: Place
+    group: str
+    nameless: bool
+    by_client: bool
+    by_node: bool
+    phase: int
+    marks: frozenset[str]
+
+
+class Decider:
+    """Judges destinations by one policy. Safe to share between threads; replaced, never changed."""
+
+    def __init__(self, catalogue: Catalogue, policy: Policy) -> None:
+        self.catalogue = catalogue
+        self.policy = policy
+        self._find_host = catalogue.hosts.find
+        self._turning_points = policy.turning_points
+        self._marks = HostIndex(_own_patterns(policy))
+        self._has_marks = bool(self._marks)
+        self._spans = _Spans(catalogue.prefixes, _reaches(policy))
+        self._find_span = self._spans.find
+        self._likenesses = _Likenesses(policy)
+        self._dress = ladder.Tailor(policy, catalogue.services).dress
+        self._memo: dict[tuple[object, ...], ladder.Ruling | Verdict] = {}
+
+    def decide(
+        self,
+        destination: Destination | Unreadable,
+        place: Place = NOWHERE,
+        now: float = 0.0,
+        group: str = "",
+    ) -> Verdict:
+        """Judge a destination that the databases put at `place`, at `now` (Unix seconds).
+
+        `group` is the client's group in the policy, or empty.
+        """
+        if isinstance(destination, Unreadable):
+            return ladder.unreadable(destination, self.policy)
+        host, address, _, chosen_by = destination
+        by_name = self._find_host(host) if host else None
+        key = (
+            self._likenesses.number(by_name) if by_name else 0,
+            self._find_span(address) if address else 0,
+            place,
+            group,
+            not host,
+            chosen_by is ChosenBy.CLIENT,
+            chosen_by is ChosenBy.NODE,
+            bisect_right(self._turning_points, now),
+            self._find_marks(host) if self._has_marks else _NO_MARKS,
+        )
+        found = self._memo.get(key)
+        if found is None:
+            found = self._judge(_Key(*key), by_name, now)
+        if isinstance(found, Verdict):
+            return found
+        return self._dress(found, by_name)
+
+    def _find_marks(self, host: str) -> frozenset[str]:
+        return frozenset(self._marks.find_all(host)) if host else _NO_MARKS
+
+    def _judge(self, key: _Key, by_name: Listing | None, now: float) -> ladder.Ruling | Verdict:
+        """Judge what is not in the memo: a ruling for all alike, or a verdict if there is but one.
+
+        A verdict that hangs on the listing by name must name that very listing, and there may be a
+        million of them; so the ruling is kept, and dressed anew for each.
+        """
+        found = [
+            (ladder.climb(self._question(listing, key, now), self.policy), listing)
+            for listing in self._identities(key, by_name)
+        ]
+        ruling, listing = max(found, key=lambda pair: pair[0].decision.action.strictness)
+        kept: ladder.Ruling | Verdict = ruling
+        if listing is None or listing is not by_name:
+            kept = self._dress(ruling, listing)
+        if len(self._memo) >= MEMO_LIMIT:
+            self._memo.clear()
+        self._memo[key] = kept
+        return kept
+
+    def _identities(self, key: _Key, by_name: Listing | None) -> tuple[Listing | None, ...]:
+        """What the destination may be. When name and address disagree, both are judged.
+
+        Where the node itself resolved the name, a name that is known to be something else outranks
+        a prefix that several products share; where the client chose the address, the address
+        counts. An address in a network of one operator is taken for that network's service when
+        it stands alone, or when the client chose it and gave a name that nobody knows.
+        """
+        by_address = self._spans.pairs[key.span][0]
+        unnamed = key.nameless or (by_name is None and key.by_client)
+        if by_address is None and unnamed:
+            return (self.catalogue.networks.get(key.place.asn),)
+        if by_address is None or by_name is None:
+            return (by_name or by_address,)
+        if by_name.service is by_address.service:
+            return (by_name,)
+        if key.by_node and not by_address.exclusive:
+            return (by_name,)
+        return (by_name, by_address)
+
+    def _question(self, listing: Listing | None, key: _Key, now: float) -> Question:
+        inside = not key.by_client and listing is None and _INTERNAL in key.marks
+        policy, powers = self.policy, self.catalogue.powers
+        return Question(
+            listing=listing,
+            place=key.place,
+            jurisdiction=assess(listing, key.place, policy.trust_zone, powers),
+            reach=self._spans.pairs[key.span][1],
+            internal_name=inside,
+            marks=key.marks,
+            group=key.group,
+            now=now,
+        )
+
+
+class _Likenesses:
+    """Numbers for what rules can see of a listing: listings that look alike get the same ruling."""
+
+    def __init__(self, policy: Policy) -> None:
+        conditions = [rule.condition for rule in policy.rules]
+        self._named = frozenset[str]().union(*(item.services for item in conditions))
+        self._by_entry: dict[tuple[object, ...], int] = {}
+        self._by_look: dict[tuple[object, ...], int] = {}
+
+    def number(self, listing: Listing) -> int:
+        """The number of the listing's likeness, from 1."""
+        level = listing.verification  # compared by identity: hashing an enumeration is slow
+        entry = (
+            listing.service or listing.operator,
+            level is Verification.VERIFIED,
+            level is Verification.RECALLED,
+        )
+        return self._by_entry.get(entry) or self._new(entry, listing)
+
+    def _new(self, entry: tuple[object, ...], listing: Listing) -> int:
+        service = listing.service
+        look: tuple[object, ...] = (listing.operator, listing.verification)
+        if service:
+            named = service.id if service.id in self._named else ""
+            traits = (named, service.category, service.stance, service.operator)
+            look = (*traits, listing.verification)
+        number = self._by_look.setdefault(look, len(self._by_look) + 1)
+        self._by_entry[entry] = number
+        return number
+
+
+class _Spans:
+    """The catalogue's prefixes and the policy's networks as one list of disjoint intervals."""
+
+    def __init__(self, prefixes: PrefixIndex[Listing], reaches: PrefixIndex[Reach]) -> None:
+        self._starts = sorted({0, *prefixes.starts, *reaches.starts})
+        numbers: dict[tuple[Listing | None, Reach], int] = {(None, Reach.OUTSIDE): 0}
+        self._numbers = [
+            numbers.setdefault(
+                (prefixes.find(start), reaches.find(start) or Reach.OUTSIDE), len(numbers)
+            )
+            for start in self._starts
+        ]
+        self.pairs = list(numbers)
+
+    def find(self, address: str) -> int:
+        """The number of the pair that holds for a canonical address; 0 for neither."""
+        return self._numbers[bisect_right(self._starts, address_number(address)) - 1]
+
+
+def _own_patterns(policy: Policy) -> list[tuple[str, str]]:
+    """The policy's own host patterns: internal domains (with all below them), and rules' hosts."""
+    patterns = [(name, _INTERNAL) for name in policy.internal_domains]
+    patterns += [(f"*.{name}", _INTERNAL) for name in policy.internal_domains]
+    hosts = {host for rule in policy.rules for host in rule.condition.hosts}
+    return patterns + [(host, host) for host in sorted(hosts)]
+
+
+def _reaches(policy: Policy) -> PrefixIndex[Reach]:
+    refused = [(prefix, Reach.REFUSED) for prefix in policy.refused_networks]
+    inside = [(prefix, Reach.INTERNAL) for prefix in policy.internal_networks]
+    return PrefixIndex([*refused, *inside])

@@ -1,0 +1,169 @@
+"""The ladder: rungs in order, the first that decides wins. Read `RUNGS` to know what sovproxy does.
+
+Each rung is a function from the question (and the policy) to a decision or None; the steps taken
+are kept, so that the worker, the admin and the analyst all see the same trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sovproxy.decide.jurisdiction import control_of
+from sovproxy.decide.policy import NO_TEXTS
+from sovproxy.decide.question import Question, Reach, rests_on_recalled, why_not
+from sovproxy.decide.verdict import Step, Verdict
+from sovproxy.decide.words import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sovproxy.decide.destination import Unreadable
+    from sovproxy.decide.facts import Listing, Service
+    from sovproxy.decide.policy import Policy, Rule
+    from sovproxy.decide.verdict import Jurisdiction
+
+type Services = Mapping[str, Service]
+type Rung = Callable[[Question, Policy], Iterator[Step | Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rung decided. `by` is the policy's rule, when it was one."""
+
+    action: Action
+    rule: str
+    why: str = ""
+    by: Rule | None = None
+    softened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision with the jurisdiction it rests on and the steps that led to it."""
+
+    decision: Decision
+    jurisdiction: Jurisdiction
+    steps: tuple[Step, ...]
+
+
+def refused_network(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
+    """The proxy is no way in: loopback, link-local and whatever else the policy refuses."""
+    if question.reach is Reach.REFUSED:
+        reason = "The address is in a network that the policy never lets the proxy connect to."
+        yield Decision(Action.BLOCK, "refused-network", reason)
+    yield Step("refused-network", decided=False, detail="the address is not in a refused network")
+
+
+def internal(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
+    """The administration's own names and networks are not judged, unless they are listed."""
+    if question.internal_name:
+        yield Decision(
+            Action.ALLOW, "internal", "The host is one of the policy's internal domains."
+        )
+    if question.reach is Reach.INTERNAL and question.listing is None:
+        yield Decision(Action.ALLOW, "internal", "The address is in an internal network.")
+    yield Step("internal", decided=False, detail="neither an internal domain nor network")
+
+
+def rules(question: Question, policy: Policy) -> Iterator[Step | Decision]:
+    """The policy's rules in their order; the first that fits and is in force wins."""
+    for rule in policy.rules:
+        miss = why_not(rule.condition, question)
+        action = rule.action_at(question.now)
+        if miss:
+            yield Step(f"rule {rule.id}", decided=False, detail=f"does not fit: {miss}")
+        elif action is None:
+            yield Step(f"rule {rule.id}", decided=False, detail="fits, but is not in force yet")
+        else:
+            yield _decide_by_rule(rule, action, question, policy)
+
+
+def _decide_by_rule(rule: Rule, action: Action, question: Question, policy: Policy) -> Decision:
+    trusted = rule.trust_recalled or policy.trust_recalled
+    softened = action is Action.BLOCK and not trusted and rests_on_recalled(rule, question)
+    why = "The fact is only recalled, so that it warns instead of blocking." if softened else ""
+    return Decision(Action.WARN if softened else action, rule.id, why, rule, softened)
+
+
+def default(_question: Question, policy: Policy) -> Iterator[Step | Decision]:
+    """No rule fits: the policy's default."""
+    yield Decision(policy.default, "default", "No rule fits.")
+
+
+RUNGS: tuple[tuple[str, Rung], ...] = (
+    ("refused-network", refused_network),
+    ("internal", internal),
+    ("rules", rules),
+    ("default", default),
+)
+"""The whole order of decision for one identity of a destination."""
+
+
+def climb(question: Question, policy: Policy) -> Ruling:
+    """Walk the rungs until one decides."""
+    steps: list[Step] = []
+    for name, rung in RUNGS:
+        for outcome in rung(question, policy):
+            if isinstance(outcome, Decision):
+                detail = f"{outcome.rule}: {outcome.action}. {outcome.why}".strip()
+                steps.append(Step(name, decided=True, detail=detail))
+                return Ruling(outcome, question.jurisdiction, tuple(steps))
+            steps.append(outcome)
+    raise AssertionError("the last rung always decides")
+
+
+def unreadable(bad: Unreadable, policy: Policy) -> Verdict:
+    """The verdict on input that names no destination: there is nothing to connect to."""
+    why = f"It cannot be read: it {bad.problem}."
+    steps = (Step("unreadable-destination", decided=True, detail=why),)
+    return Verdict(
+        Action.BLOCK, "unreadable-destination", policy.id, policy.version, steps=steps, why=why
+    )
+
+
+class Tailor:
+    """Dresses rulings as verdicts: adds the listing, its service and the service to offer."""
+
+    def __init__(self, policy: Policy, services: Services) -> None:
+        self._policy = policy
+        self._services = services
+        self._first_choice: dict[tuple[str, ...], Service | None] = {}
+
+    def dress(self, ruling: Ruling, listing: Listing | None) -> Verdict:
+        """Make the verdict on one listing from the ruling on all that look like it."""
+        decision, policy = ruling.decision, self._policy
+        service = listing.service if listing else None
+        return Verdict(
+            decision.action,
+            decision.rule,
+            policy.id,
+            policy.version,
+            service,
+            listing,
+            ruling.jurisdiction,
+            self._alternative(decision, service),
+            decision.by.message if decision.by else NO_TEXTS,
+            decision.softened,
+            ruling.steps,
+            decision.why,
+        )
+
+    def _alternative(self, decision: Decision, service: Service | None) -> Service | None:
+        """The rule's alternative, or the first of the service's own that is sovereign."""
+        if decision.action is Action.ALLOW:
+            return None
+        if decision.by and decision.by.alternative:
+            return self._services.get(decision.by.alternative)
+        if service is None:
+            return None
+        names = service.alternatives
+        if names not in self._first_choice:
+            found = (self._services.get(name) for name in names)
+            self._first_choice[names] = next(filter(self._is_sovereign, found), None)
+        return self._first_choice[names]
+
+    def _is_sovereign(self, service: Service | None) -> bool:
+        if service is None or not service.url:
+            return False
+        return self._policy.trust_zone.issuperset(control_of(service.operator))

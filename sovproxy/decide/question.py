@@ -1,0 +1,89 @@
+"""What the ladder is asked: one destination with everything known about it, and which rules fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sovproxy.decide.words import Verification
+
+if TYPE_CHECKING:
+    from sovproxy.decide.facts import Listing, Place
+    from sovproxy.decide.policy import Condition, Rule
+    from sovproxy.decide.verdict import Jurisdiction
+
+
+class Reach(StrEnum):
+    """How the policy treats an address before anything else."""
+
+    OUTSIDE = ""
+    INTERNAL = "internal"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One identity of a destination: `listing` is how the catalogue knows it, if it does.
+
+    `marks` are the policy's own host patterns that the name fits; `now` is Unix seconds.
+    """
+
+    listing: Listing | None
+    place: Place
+    jurisdiction: Jurisdiction
+    reach: Reach
+    internal_name: bool
+    marks: frozenset[str]
+    group: str
+    now: float
+
+
+def why_not(condition: Condition, question: Question) -> str:
+    """Empty when the condition fits; else the first part that does not, for the trace."""
+    for name, wanted, found in _parts(condition, question):
+        if wanted and wanted.isdisjoint(found):
+            return f"{name} is {', '.join(map(str, sorted(found))) or 'unknown'}"
+    return ""
+
+
+def _parts(
+    condition: Condition, question: Question
+) -> tuple[tuple[str, frozenset[str] | frozenset[int], tuple[str | int, ...]], ...]:
+    """Each part of a condition with what the question holds for it, cheapest first."""
+    listing, jurisdiction = question.listing, question.jurisdiction
+    service = listing.service if listing else None
+    operator = jurisdiction.operator
+    return (
+        ("service", condition.services, (service.id,) if service else ()),
+        ("category", condition.categories, (service.category,) if service else ()),
+        ("stance", condition.stances, (service.stance,) if service else ()),
+        ("group", condition.groups, (question.group,) if question.group else ()),
+        ("host", condition.hosts, tuple(question.marks)),
+        ("operator", condition.operators, operator.chain if operator else ()),
+        ("control", condition.control, jurisdiction.control),
+        ("location", condition.location, _known(question.place.country)),
+        ("network", condition.networks, _known(question.place.asn)),
+        ("powers", condition.powers, tuple(power.id for power in jurisdiction.powers)),
+        ("standing", condition.standing, (jurisdiction.standing,)),
+        ("verification", condition.verification, (listing.verification,) if listing else ()),
+    )
+
+
+def _known(value: str | int) -> tuple[str | int, ...]:
+    return (value,) if value else ()
+
+
+def rests_on_recalled(rule: Rule, question: Question) -> bool:
+    """Whether the rule fits only because of a fact that nobody has verified.
+
+    A rule that names the host itself rests on the admin's word, not on the catalogue's.
+    """
+    condition = rule.condition
+    if condition.hosts:
+        return False
+    if question.listing:
+        return question.listing.verification is Verification.RECALLED
+    by_operator = condition.operators or condition.control or condition.powers or condition.standing
+    operator = question.place.operator
+    return bool(by_operator and operator and operator.verification is Verification.RECALLED)
