@@ -49,7 +49,6 @@ class HostIndex[T]:
                 self._below.setdefault(pattern[2:], value)
             else:
                 self._exact.setdefault(pattern, value)
-        self._shortest = 1 if all("." in name for name in self._below) else 0
 
     def __bool__(self) -> bool:
         return bool(self._exact or self._below)
