@@ -14,6 +14,9 @@ type Texts = Mapping[str, str]
 
 NO_TEXTS: Texts = MappingProxyType({})
 
+NO_ALTERNATIVE = "none"
+"""As a rule's alternative: nothing is offered. No service can have this id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -48,7 +51,8 @@ class Phase:
 class Rule:
     """One rule. Before its first phase begins a rule does not apply at all.
 
-    `alternative` is a service id, or empty to offer the service's own first alternative.
+    `alternative` is a service id, `NO_ALTERNATIVE`, or empty to offer the first of the service's
+    own that the trust zone controls.
     `trust_recalled` lets the rule block on a recalled fact; otherwise such a block becomes a
     warning.
     """
@@ -102,6 +106,7 @@ class Policy:
     inspection: str = "prompt"
     language: str = "en"
     title: Texts = NO_TEXTS
+    about: Texts = NO_TEXTS
     organisation: Organisation = field(default_factory=Organisation)
     groups: tuple[Group, ...] = ()
     trust_recalled: bool = False
