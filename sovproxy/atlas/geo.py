@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import maxminddb
 
-from sovproxy.atlas.mmdb_schema import Database, open_database, printable
+from sovproxy.atlas.mmdb_schema import Database, open_database, printable, quick
 from sovproxy.decide.facts import NOWHERE, Place, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from sovproxy.atlas.mmdb_schema import Record
     from sovproxy.decide.facts import Operator
 
-    type Facts = tuple[object, object, object, object]
+    type Facts = tuple[object, tuple[object, ...]]
 
 STALE_AFTER = timedelta(days=90)
 """Age of a database's build date from which its answers carry a warning."""
@@ -30,7 +31,7 @@ MAX_ADDRESSES = 65_536
 NO_COUNTRY = frozenset({"AP", "EU", "XX", "ZZ"})
 """Two-letter codes in whois data that name no country (Asia/Pacific, Europe, unknown)."""
 
-UNKNOWN: Facts = (None, None, None, None)
+NO_NETWORK = (None, None)
 
 _MAY_EMBED_IPV4 = ("::", "0", "2002:", "64:")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, well-known prefix
@@ -98,9 +99,7 @@ class Geo:
         return place if place is not None else self._find(address)
 
     def _find(self, address: str) -> Place:
-        asked = address
-        if address.startswith(_MAY_EMBED_IPV4) and ":" in address:
-            asked = embedded_ipv4(address) or address
+        asked = embedded_ipv4(address) if ":" in address else address
         try:
             facts = self._lookup(asked)
             place = self._places.get(facts) or self._remember(facts)
@@ -112,25 +111,28 @@ class Geo:
         return place
 
     def _remember(self, facts: Facts) -> Place:
+        """Find or make the place for facts that were not seen in this spelling before."""
         if len(self._places) >= MAX_PLACES:
             self._places.clear()
-        return self._places.setdefault(facts, self._place(*facts))
-
-    def _place(
-        self, country: object, asn: object, organisation: object, registered: object
-    ) -> Place:
-        found = _country(country)
+        country, (asn, organisation, *registered) = facts
         number = _number(asn)
-        if not found and not number:
+        name = printable(organisation) if number and organisation else ""
+        seat = _country(registered[0]) if number and registered else ""
+        clean = (_country(country), (number, name, seat))
+        place = self._places.setdefault(clean, self._place(clean[0], number, name, seat))
+        return self._places.setdefault(facts, place)
+
+    def _place(self, country: str, asn: int, organisation: str, registered: str) -> Place:
+        if not country and not asn:
             return NOWHERE
-        operator = self.operators.get(number)
+        operator = self.operators.get(asn)
         return Place(
-            country=found,
-            country_source=source_of(self.location) if found else Source(""),
-            asn=number,
-            organisation=printable(organisation) if number and organisation else "",
-            registered=operator.country if operator else _country(registered),
-            network_source=source_of(self.network) if number else Source(""),
+            country=country,
+            country_source=source_of(self.location) if country else Source(""),
+            asn=asn,
+            organisation=organisation,
+            registered=operator.country if operator else registered,
+            network_source=source_of(self.network) if asn else Source(""),
             operator=operator,
             stale=self.stale,
         )
@@ -149,21 +151,23 @@ def source_of(database: Database) -> Source:
 def _lookup_of(location: Database, network: Database, *, same: bool) -> Callable[[str], Facts]:
     """Build the function that reads both databases, once for every address."""
     country_of, network_of = location.country_of, network.network_of
-    if country_of is None or network_of is None:  # open_database has refused such a file
-        return lambda _: UNKNOWN
+    assert country_of is not None and network_of is not None  # noqa: S101, PT018
     first, second = _get_of(location), _get_of(network)
+    quick_country, quick_network = quick(country_of), quick(network_of)
 
-    def one(address: str) -> Facts:
-        record = first(address)
-        return (country_of(record), *network_of(record)) if record is not None else UNKNOWN
-
-    def two(address: str) -> Facts:
-        place = first(address)
-        net = second(address)
+    def tolerant(place: Record | None, net: Record | None) -> Facts:
         country = country_of(place) if place is not None else None
-        return (country, *network_of(net)) if net is not None else (country, None, None, None)
+        return country, network_of(net) if net is not None else NO_NETWORK
 
-    return one if same else two
+    def lookup(address: str) -> Facts:
+        place = first(address)
+        net = place if same else second(address)
+        try:
+            return quick_country(place), quick_network(net)
+        except (KeyError, TypeError):
+            return tolerant(place, net)
+
+    return lookup
 
 
 def _get_of(database: Database) -> Callable[[str], Any]:
@@ -174,16 +178,17 @@ def _get_of(database: Database) -> Callable[[str], Any]:
     return lambda address: None if ":" in address else get(address)
 
 
-def embedded_ipv4(text: str) -> str | None:
-    """Give the IPv4 address that an IPv6 address stands for: mapped, NAT64 or 6to4."""
+def embedded_ipv4(text: str) -> str:
+    """Give the IPv4 address that an IPv6 address stands for (mapped, NAT64, 6to4), or the text."""
+    if not text.startswith(_MAY_EMBED_IPV4):
+        return text
     try:
         address = ipaddress.IPv6Address(text)
     except ValueError:
-        return None
+        return text
     if address in _NAT64:
         return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    inner = address.ipv4_mapped or address.sixtofour
-    return str(inner) if inner else None
+    return str(address.ipv4_mapped or address.sixtofour or text)
 
 
 def _country(code: object) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import maxminddb
 
@@ -31,8 +32,8 @@ type Record = dict[str, Any]
 type CountryOf = Callable[[Record], object]
 """Record -> country code as the record has it, empty or None when it has none."""
 
-type NetworkFacts = tuple[object, object, object]
-"""ASN, organisation and country of registration, each as the record has it."""
+type NetworkFacts = tuple[object, ...]
+"""ASN, organisation and, where the layout has it, country of registration; as in the record."""
 
 type NetworkOf = Callable[[Record], NetworkFacts]
 
@@ -188,8 +189,7 @@ def _flat_country(record: Record) -> object:
 
 
 def _flat_network(record: Record) -> NetworkFacts:
-    get = record.get
-    return get("autonomous_system_number"), get("autonomous_system_organization"), None
+    return record.get("autonomous_system_number"), record.get("autonomous_system_organization")
 
 
 def _nested_network(record: Record) -> NetworkFacts:
@@ -197,8 +197,22 @@ def _nested_network(record: Record) -> NetworkFacts:
 
 
 def _ipinfo_network(record: Record) -> NetworkFacts:
-    return record.get("asn"), record.get("as_name"), None
+    return record.get("asn"), record.get("as_name")
 
 
 def _ipinfo_asn(record: Record) -> NetworkFacts:
     return record.get("asn"), record.get("name"), record.get("country")
+
+
+_QUICK: dict[object, Callable[[Record], Any]] = {
+    _flat_country_code: itemgetter("country_code"),
+    _flat_country: itemgetter("country"),
+    _flat_network: itemgetter("autonomous_system_number", "autonomous_system_organization"),
+    _ipinfo_network: itemgetter("asn", "as_name"),
+    _ipinfo_asn: itemgetter("asn", "name", "country"),
+}
+
+
+def quick[F](read: F) -> F:
+    """Give a faster reader of the same facts; it raises KeyError where one of them is missing."""
+    return cast("F", _QUICK.get(read, read))
