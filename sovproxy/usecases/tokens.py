@@ -1,0 +1,183 @@
+"""Bearer tokens: 256 random bits under a name and a role, of which only a hash is stored.
+
+A token reads `sov_<id>_<secret>`. The id finds the row; the secret is compared in constant time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from sovproxy.errors import SovproxyError
+from sovproxy.events.files import make_private_folder, replace_private
+from sovproxy.events.text import visible
+from sovproxy.store import tokens as rows
+from sovproxy.store.tables import TokenRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sovproxy.store.database import Store
+
+SECRET_BYTES: Final = 32
+DEFAULT_DAYS: Final = 365
+MAX_DAYS: Final = 3650
+RENEW_DAYS: Final = 90
+MAX_NAME: Final = 64
+FIRST_ADMIN: Final = "first-admin"
+NODE_TOKEN_FILE: Final = "node-token"  # noqa: S105  # the name of a file
+
+_TOKEN = re.compile(r"sov_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+_DAY: Final = 86400 * 1_000_000
+
+
+class InvalidToken(SovproxyError):
+    """A token that is asked for cannot be made, or there is none to revoke."""
+
+
+class Role(StrEnum):
+    """Who may do what; each route names the roles that may call it."""
+
+    NODE = "node"
+    WORKER = "worker"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: the token's public id, its name and its role."""
+
+    token_id: str
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What may be shown of a token. Times are Unix microseconds; `state` tells if it works."""
+
+    id: str
+    name: str
+    role: str
+    created: int
+    expires: int | None
+    state: str
+
+
+def create_token(
+    store: Store, role: Role, name: str, days: int = DEFAULT_DAYS, now: datetime | None = None
+) -> str:
+    """Make a token and return it: this is the only time that it can be seen.
+
+    Raises InvalidToken for a bad name or lifetime, StoreUnavailable.
+    """
+    token, row = _make(role, name, days, _microseconds(now))
+    rows.insert_token(store, row)
+    return token
+
+
+def authenticate(store: Store, token: str, now: datetime | None = None) -> Principal | None:
+    """Say whose token this is; None if it is unknown, expired or revoked.
+
+    Raises StoreUnavailable.
+    """
+    row = _row_of(store, token, _microseconds(now))
+    return Principal(row.id, row.name, Role(row.role)) if row else None
+
+
+def list_tokens(store: Store, now: datetime | None = None) -> list[TokenFacts]:
+    """List all tokens, oldest first. Raises StoreUnavailable."""
+    at = _microseconds(now)
+    return [
+        TokenFacts(row.id, row.name, row.role, row.created, row.expires, _state(row, at))
+        for row in rows.list_tokens(store)
+    ]
+
+
+def revoke_token(store: Store, token_id: str, now: datetime | None = None) -> None:
+    """Make a token useless from now on. Raises InvalidToken if there is none, StoreUnavailable."""
+    if not rows.revoke_token(store, token_id, _microseconds(now)):
+        message = f"there is no token in force with the id {visible(token_id[:64])}"
+        raise InvalidToken(f"{message}; `sovproxy tokens list` shows the ids")
+
+
+def ensure_first_admin(store: Store, now: datetime | None = None) -> str | None:
+    """Make the first admin's token, once: None if an admin's token is in force already.
+
+    Raises StoreUnavailable.
+    """
+    token, row = _make(Role.ADMIN, FIRST_ADMIN, DEFAULT_DAYS, _microseconds(now))
+    return token if rows.insert_unless_usable(store, row) else None
+
+
+def ensure_node_token(store: Store, data_dir: Path, node: str, now: datetime | None = None) -> Path:
+    """See that `data_dir` holds a working token for the local node, and return its file (0600).
+
+    One that expires within 90 days is replaced. Raises StoreUnavailable, OSError.
+    """
+    path = data_dir / NODE_TOKEN_FILE
+    soon = _microseconds(now) + RENEW_DAYS * _DAY
+    present = _row_of(store, read_token(path), soon)
+    if not present or present.role != Role.NODE:
+        token, row = _make(Role.NODE, node[:MAX_NAME], DEFAULT_DAYS, _microseconds(now))
+        make_private_folder(data_dir)
+        rows.insert_token(store, row)
+        replace_private(path, token.encode() + b"\n")
+    return path
+
+
+def read_token(path: Path) -> str:
+    """Read a token from its file; empty if there is no file. Raises OSError."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _row_of(store: Store, token: str, at: int) -> TokenRow | None:
+    """The row of a token that is genuine and in force at `at`."""
+    match = _TOKEN.fullmatch(token)
+    row = rows.get_token(store, match[1]) if match else None
+    if not match or not row or not hmac.compare_digest(row.digest, _digest(match[2])):
+        return None
+    return row if _state(row, at) == "valid" else None
+
+
+def _make(role: Role, name: str, days: int, now: int) -> tuple[str, TokenRow]:
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise InvalidToken(f"a name of 1 to {MAX_NAME} printable characters is wanted")
+    if not 1 <= days <= MAX_DAYS:
+        raise InvalidToken(f"a lifetime of 1 to {MAX_DAYS} days is wanted, got {days}")
+    token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(SECRET_BYTES)
+    row = TokenRow(
+        id=token_id,
+        name=name,
+        role=role,
+        digest=_digest(secret),
+        created=now,
+        expires=now + days * _DAY,
+    )
+    return f"sov_{token_id}_{secret}", row
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _state(row: TokenRow, now: int) -> str:
+    if row.revoked is not None:
+        return "revoked"
+    return "valid" if row.expires is None or now < row.expires else "expired"
+
+
+def _microseconds(now: datetime | None) -> int:
+    return int((now.timestamp() if now else time.time()) * 1_000_000)
