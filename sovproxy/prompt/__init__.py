@@ -1,1 +1,30 @@
-"""The pages workers see, in French, English, German and Danish."""
+"""The pages workers see, in French, English, German and Danish.
+
+Everything here is a pure function of its arguments; templates, styles and translations are read
+from the package once.
+"""
+
+from sovproxy.prompt.facts import GoOn, Mishap, MishapFacts, PromptFacts, Recorded
+from sovproxy.prompt.goon import REASONS, is_reason
+from sovproxy.prompt.languages import Language, language_for, language_named, languages
+from sovproxy.prompt.page import Page, render_mishap, render_page
+from sovproxy.prompt.problem import Problem, render_problem
+
+__all__ = [
+    "REASONS",
+    "GoOn",
+    "Language",
+    "Mishap",
+    "MishapFacts",
+    "Page",
+    "Problem",
+    "PromptFacts",
+    "Recorded",
+    "is_reason",
+    "language_for",
+    "language_named",
+    "languages",
+    "render_mishap",
+    "render_page",
+    "render_problem",
+]

@@ -1,0 +1,87 @@
+"""What the pages need to know, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sovproxy.decide.policy import Policy
+    from sovproxy.decide.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The offer of an acknowledgement: where its form is sent and what it carries.
+
+    `action` is a path on the origin that shows the prompt (it starts with one `/`; the page's
+    Content-Security-Policy allows no other form target). `token` is the signed, expiring token.
+    `until` is when the acknowledgement would end.
+    """
+
+    action: str
+    token: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the event of this prompt holds. An empty `event` means that nothing is recorded.
+
+    `client` is the keyed pseudonym (the page shows its first characters); `retention_days` is how
+    long the event is kept.
+    """
+
+    event: str = ""
+    client: str = ""
+    retention_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFacts:
+    """Everything a prompt says.
+
+    `host` is what the client asked for, as it came: it may hold anything. `now` must carry its
+    time zone, in which times are shown. `go_on` is only looked at when the verdict warns.
+    `meeting_place` is the link of a room that is known already, or empty.
+    """
+
+    host: str
+    verdict: Verdict
+    policy: Policy
+    now: datetime
+    node: str
+    recorded: Recorded = Recorded()
+    go_on: GoOn | None = None
+    meeting_place: str = ""
+
+
+class Mishap(StrEnum):
+    """What went wrong, when a page other than the prompt is shown."""
+
+    EXPIRED = "expired"
+    USED = "used"
+    FORGED = "forged"
+    REASON_MISSING = "reason_missing"
+    UNREADABLE = "unreadable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class MishapFacts:
+    """What the page about a mishap says.
+
+    `host` is what the client sent, as it came, or empty. `again` is a path on the same origin that
+    shows the prompt anew, or empty when there is nothing to try again.
+    """
+
+    mishap: Mishap
+    policy: Policy
+    now: datetime
+    node: str
+    host: str = ""
+    event: str = ""
+    again: str = ""
