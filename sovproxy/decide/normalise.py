@@ -23,8 +23,14 @@ _LABEL = r"[a-z0-9_-]{1,63}"
 _CANONICAL = re.compile(rf"(?:{_LABEL}\.)*[a-z_-][a-z0-9_-]{{0,62}}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _CANONICAL_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-_AUTHORITY = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?[/\\]{2}(?P<rest>.*)", re.DOTALL)
-_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_AUTHORITY = re.compile(
+    r"(?:(?P<web>https?|wss?|ftp):[/\\]*|(?:(?P<other>[a-z][a-z0-9+.-]*):)?[/\\]{2})(?P<rest>.*)",
+    re.DOTALL | re.IGNORECASE | re.ASCII,
+)
+_LINE_BREAKS = str.maketrans("", "", "\t\n\r")
+_EDGES = "".join(map(chr, range(0x21))) + "\N{NO-BREAK SPACE}"
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21}
@@ -32,12 +38,16 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def read_destination(text: str) -> Destination | Unreadable:
-    """Read what a person typed or pasted: `zoom.us`, a URL, `[::1]:443`, `0x7f.1`, `1.1.1.1`."""
+    """Read what a person typed or pasted: `zoom.us`, a URL, `[::1]:443`, `0x7f.1`, `1.1.1.1`.
+
+    As in browsers, line breaks and tabs vanish, a backslash is a slash, the last `@` of the
+    authority ends the user's name, and a web address may have any number of slashes.
+    """
     if len(text) > MAX_INPUT:
         return _unreadable(text, f"is longer than {MAX_INPUT} characters")
-    stripped = text.strip()
+    stripped = text.translate(_LINE_BREAKS).strip(_EDGES)
     match = _AUTHORITY.match(stripped)
-    scheme = (match["scheme"] or "").lower() if match else ""
+    scheme = (match["web"] or "").lower() if match else ""
     authority = re.split(r"[/\\?#]", match["rest"] if match else stripped, maxsplit=1)[0]
     host, port = _split_port(authority.rpartition("@")[2])
     if port is None:
@@ -78,7 +88,7 @@ def _split_port(authority: str) -> tuple[str, int | None]:
         return authority, 0
     if not tail:
         return head, 0
-    if not (tail.isascii() and tail.isdigit() and len(tail) <= 5 and 0 < int(tail) < 65536):
+    if not (tail.isascii() and tail.isdigit() and 0 < int(tail) < 65536):
         return authority, None
     return head, int(tail)
 
@@ -114,26 +124,39 @@ def _check_name(text: str, name: str, port: int) -> Destination | Unreadable:
 
 
 def _percent_decode(text: str) -> str:
+    """Undo percent-encoding. Raises UnicodeDecodeError if the result is not UTF-8."""
     if "%" not in text:
         return text
-    raw = _PERCENT.sub(lambda match: chr(int(match[1], 16)), text)
-    return text if raw == text else _reread(raw)
-
-
-def _reread(raw: str) -> str:
-    """Read characters U+0080 to U+00FF that came from percent signs as the UTF-8 they spell."""
-    return raw.encode("latin-1").decode("utf-8") if max(map(ord, raw)) < 0x100 else raw
+    raw = text.encode("utf-8", "surrogatepass")
+    return _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), raw).decode("utf-8")
 
 
 def _to_ascii(name: str) -> str | None:
+    """Map a name by UTS 46 (not transitional) and spell each label as an A-label."""
     if name.isascii():
         return name.lower()
     try:
         mapped = idna.uts46_remap(name, std3_rules=False, transitional=False)
-        dotted = mapped.removesuffix(".")
-        return dotted if dotted.isascii() else idna.encode(dotted).decode("ascii")
-    except (idna.IDNAError, UnicodeError, IndexError):
+        return ".".join(map(_label_to_ascii, mapped.split(".")))
+    except ValueError:  # IDNAError, UnicodeError, and what unicodedata says of a lone joiner
         return None
+
+
+def _label_to_ascii(label: str) -> str:
+    """Spell one mapped label as browsers do; they take more than IDNA 2008, emoji for one.
+
+    Raises IDNAError, or UnicodeError if it has a half of a surrogate pair.
+    """
+    if label.isascii():
+        return label
+    if len(label) > MAX_LABEL or label.startswith("xn--"):
+        raise idna.IDNAError("is too long, or mixes an A-label with other letters")
+    idna.check_initial_combiner(label)
+    idna.check_bidi(label)
+    joiners = [at for at, letter in enumerate(label) if letter in _JOINERS]
+    if not all(idna.valid_contextj(label, at) for at in joiners):
+        raise idna.IDNAError("has a joiner where nothing is joined")
+    return "xn--" + label.encode("punycode").decode("ascii")
 
 
 def _read_ipv4(text: str, name: str, port: int) -> Destination | Unreadable:
