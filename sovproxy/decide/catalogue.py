@@ -75,21 +75,21 @@ class HostIndex[T]:
 
 
 class PrefixIndex[T]:
-    """Finds the value of the longest prefix that an address lies in."""
+    """Finds the value of the longest prefix that an address lies in; of equals, the first given."""
 
     def __init__(self, prefixes: Iterable[tuple[str, T]]) -> None:
-        spans = sorted(
-            ((*prefix_range(prefix), value) for prefix, value in prefixes),
-            key=lambda span: (span[0], -span[1]),
-        )
         self.starts: list[int] = []
         self.values: list[T | None] = []
-        self._flatten(spans)
+        spans: dict[tuple[int, int], T] = {}
+        for prefix, value in prefixes:
+            spans.setdefault(prefix_range(prefix), value)
+        self._flatten(sorted(spans, key=lambda span: (span[0], -span[1])), spans)
 
-    def _flatten(self, spans: list[tuple[int, int, T]]) -> None:
+    def _flatten(self, ordered: list[tuple[int, int]], spans: dict[tuple[int, int], T]) -> None:
         """Cut nested spans into disjoint intervals; prefixes nest or are apart, never overlap."""
         open_spans: list[tuple[int, T]] = []
-        for start, end, value in spans:
+        for start, end in ordered:
+            value = spans[start, end]
             self._close(open_spans, start)
             self._begin(start, value)
             open_spans.append((end, value))
