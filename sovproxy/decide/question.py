@@ -77,13 +77,15 @@ def _known(value: str | int) -> tuple[str | int, ...]:
 def rests_on_recalled(rule: Rule, question: Question) -> bool:
     """Whether the rule fits only because of a fact that nobody has verified.
 
-    A rule that names the host itself rests on the admin's word, not on the catalogue's.
+    A rule that names the host itself rests on the admin's word, one about location or network on
+    the databases', and one without any condition on nobody's.
     """
     condition = rule.condition
-    if condition.hosts:
+    by_listing = condition.services or condition.categories or condition.stances
+    by_operator = condition.operators or condition.control or condition.powers or condition.standing
+    if condition.hosts or not (by_listing or by_operator or condition.verification):
         return False
     if question.listing:
         return question.listing.verification is Verification.RECALLED
-    by_operator = condition.operators or condition.control or condition.powers or condition.standing
     operator = question.place.operator
-    return bool(by_operator and operator and operator.verification is Verification.RECALLED)
+    return bool(operator and operator.verification is Verification.RECALLED)
