@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.evidence import evidence_of
+from sovproxy.decide.normalise import MAX_INPUT
 
 if TYPE_CHECKING:
     from sovproxy.decide.destination import Destination
@@ -17,10 +18,10 @@ type Json = dict[str, object]
 
 
 def describe(query: str, destination: Destination | Unreadable, verdict: Verdict) -> Json:
-    """The whole answer about `query`, ready for `json.dumps`."""
+    """The whole answer about `query` (cut to what is ever read of it), ready for `json.dumps`."""
     jurisdiction = verdict.jurisdiction
     return {
-        "query": query,
+        "query": query[:MAX_INPUT],
         **_names(destination),
         "service": _service(verdict.service),
         "operator": _operator(jurisdiction.operator),
