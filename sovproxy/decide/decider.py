@@ -14,7 +14,7 @@ from sovproxy.decide import ladder
 from sovproxy.decide.catalogue import Catalogue, HostIndex, PrefixIndex, address_number
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
 from sovproxy.decide.facts import NOWHERE, Listing, Place
-from sovproxy.decide.jurisdiction import assess
+from sovproxy.decide.jurisdiction import assess, operator_of
 from sovproxy.decide.question import Question, Reach
 from sovproxy.decide.verdict import Verdict
 from sovproxy.decide.words import Verification
@@ -97,7 +97,7 @@ class Decider:
         return self._dress(found, by_name)
 
     def _find_marks(self, host: str) -> frozenset[str]:
-        return frozenset(self._marks.find_all(host)) if host else _NO_MARKS
+        return _NO_MARKS.union(*self._marks.find_all(host)) if host else _NO_MARKS
 
     def _judge(self, key: _Key, by_name: Listing | None, now: float) -> ladder.Ruling | Verdict:
         """Judge what is not in the memo: a ruling for all alike, or a verdict if there is but one.
@@ -123,20 +123,27 @@ class Decider:
 
         Where the node itself resolved the name, a name that is known to be something else outranks
         a prefix that several products share; where the client chose the address, the address
-        counts. An address in a network of one operator is taken for that network's service when
-        it stands alone, or when the client chose it and gave a name that nobody knows.
+        counts.
         """
-        by_address = self._spans.pairs[key.span][0]
-        unnamed = key.nameless or (by_name is None and key.by_client)
-        if by_address is None and unnamed:
-            return (self.catalogue.networks.get(key.place.asn),)
+        by_address = self._spans.pairs[key.span][0] or self._by_network(key, by_name)
         if by_address is None or by_name is None:
             return (by_name or by_address,)
-        if by_name.service is by_address.service:
-            return (by_name,)
         if key.by_node and not by_address.exclusive:
             return (by_name,)
         return (by_name, by_address)
+
+    def _by_network(self, key: _Key, by_name: Listing | None) -> Listing | None:
+        """The service whose operator has the address's network for itself, where that counts.
+
+        An address is taken for that service when it stands alone, or when the client chose it and
+        gave a name that nobody knows, or that belongs to somebody who has no business there.
+        """
+        if not (key.nameless or key.by_client):
+            return None
+        listing = self.catalogue.networks.get(key.place.asn)
+        if listing is None or by_name is None:
+            return listing
+        return listing if listing.exclusive and not _same_house(listing, by_name) else None
 
     def _question(self, listing: Listing | None, key: _Key, now: float) -> Question:
         inside = not key.by_client and listing is None and _INTERNAL in key.marks
@@ -147,7 +154,7 @@ class Decider:
             jurisdiction=assess(listing, key.place, policy.trust_zone, powers),
             reach=self._spans.pairs[key.span][1],
             internal_name=inside,
-            marks=key.marks,
+            marks=key.marks - {_INTERNAL},
             group=key.group,
             now=now,
         )
@@ -203,12 +210,22 @@ class _Spans:
         return self._numbers[bisect_right(self._starts, address_number(address)) - 1]
 
 
-def _own_patterns(policy: Policy) -> list[tuple[str, str]]:
+def _same_house(one: Listing, other: Listing) -> bool:
+    """Whether their operators are the same or have a parent in common."""
+    first, second = operator_of(one), operator_of(other)
+    return bool(first and second and not set(first.chain).isdisjoint(second.chain))
+
+
+def _own_patterns(policy: Policy) -> list[tuple[str, frozenset[str]]]:
     """The policy's own host patterns: internal domains (with all below them), and rules' hosts."""
-    patterns = [(name, _INTERNAL) for name in policy.internal_domains]
-    patterns += [(f"*.{name}", _INTERNAL) for name in policy.internal_domains]
-    hosts = {host for rule in policy.rules for host in rule.condition.hosts}
-    return patterns + [(host, host) for host in sorted(hosts)]
+    marks: dict[str, set[str]] = {}
+    for name in policy.internal_domains:
+        for pattern in (name, f"*.{name}"):
+            marks.setdefault(pattern, set()).add(_INTERNAL)
+    for rule in policy.rules:
+        for host in rule.condition.hosts:
+            marks.setdefault(host, set()).add(host)
+    return [(pattern, frozenset(found)) for pattern, found in marks.items()]
 
 
 def _reaches(policy: Policy) -> PrefixIndex[Reach]:
