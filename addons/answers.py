@@ -1,0 +1,237 @@
+"""Answers instead of the destination: the prompt, the machine answer, the way on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from mitmproxy import http
+
+from sovproxy.decide.words import Action
+from sovproxy.events.event import EventKind, Outcome, Transport
+from sovproxy.prompt.facts import GoOn, Mishap, MishapFacts, PromptFacts, Recorded
+from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, is_reason
+from sovproxy.prompt.languages import language_for
+from sovproxy.prompt.page import render_mishap, render_page
+from sovproxy.prompt.problem import render_problem
+from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal
+
+if TYPE_CHECKING:
+    from sovproxy.events.event import Event
+    from sovproxy.prompt.languages import Language
+    from sovproxy.usecases.node import Client, Node, Passage
+
+GO_ON_PATH = "/.well-known/sovproxy/go-on"
+"""Where a prompt's form is sent, on the very origin that was stopped."""
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request body that are read for somebody who is stopped."""
+
+MAX_FIELDS = 10
+MAX_DETAIL = 300
+
+_MISHAPS = {
+    Refusal.EXPIRED: Mishap.EXPIRED,
+    Refusal.FORGED: Mishap.FORGED,
+    Refusal.USED: Mishap.USED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A request that is answered by us: the passage that does not pass, and who asked."""
+
+    passage: Passage
+    client: Client
+    request: http.Request
+    decrypted: bool
+
+    @property
+    def transport(self) -> Transport:
+        """What the client speaks to us."""
+        return Transport.HTTPS if self.decrypted else Transport.HTTP
+
+
+def is_navigation(request: http.Request) -> bool:
+    """Whether a person is waiting for a page.
+
+    Browsers say so in Sec-Fetch-Mode. Others are believed when they ask by GET for HTML or for
+    anything (as `curl` does), and do not want to upgrade the connection.
+    """
+    headers = request.headers
+    if "upgrade" in headers or request.method not in {"GET", "POST"}:
+        return False
+    mode: str = headers.get("sec-fetch-mode", "").lower()
+    if mode:
+        return mode == "navigate"
+    accept: str = headers.get("accept", "*/*").lower()
+    wants_page = "text/html" in accept or (request.method == "GET" and accept.strip() == "*/*")
+    return wants_page and "x-requested-with" not in headers
+
+
+async def answer(node: Node, stop: Stop) -> http.Response:
+    """Answer a stopped request; what it is told is on disk before it is told."""
+    request = stop.request
+    if stop.passage.verdict.action is Action.WARN:
+        if request.method == "POST" and request.path.partition("?")[0] == GO_ON_PATH:
+            return await _go_on(node, stop)
+        if node.acknowledgements.holds(stop.client.pseudonym, stop.passage.subject):
+            return _come_again(request)
+    return await _stopped(node, stop)
+
+
+async def _stopped(node: Node, stop: Stop) -> http.Response:
+    page = is_navigation(stop.request)
+    event = node.event(
+        stop.passage,
+        stop.client,
+        Outcome.PROMPTED if page else Outcome.PROBLEM_ANSWERED,
+        stop.transport,
+        kind=EventKind.DECISION,
+        decrypted=stop.decrypted,
+    )
+    facts = _facts(node, stop, event)
+    language = _language(node, stop.request)
+    answered = _page(facts, language) if page else _problem(facts, language)
+    await node.record(event)
+    return answered
+
+
+def _facts(node: Node, stop: Stop, event: Event) -> PromptFacts:
+    policy, now = node.policy, datetime.now(UTC).astimezone()
+    go_on = None
+    if stop.passage.verdict.action is Action.WARN:
+        token = node.offers.make(
+            stop.client.pseudonym, stop.passage.subject, _return_path(stop.request)
+        )
+        go_on = GoOn(GO_ON_PATH, token, now + timedelta(seconds=policy.acknowledgement_seconds))
+    return PromptFacts(
+        host=stop.passage.destination.label,
+        verdict=stop.passage.verdict,
+        policy=policy,
+        now=now,
+        node=node.name,
+        recorded=Recorded(str(event.id), stop.client.pseudonym, policy.retention_days),
+        go_on=go_on,
+    )
+
+
+def _return_path(request: http.Request) -> str:
+    """Where the worker was going; after a form there is nothing to repeat."""
+    return request.path if request.method == "GET" else "/"
+
+
+async def _go_on(node: Node, stop: Stop) -> http.Response:
+    """Redeem the offer that the prompt's form carries, and send the worker on."""
+    fields = _form(stop.request)
+    token = fields.get(FIELD_TOKEN, "")[:MAX_TOKEN]
+    offer = node.offers.check(token, stop.client.pseudonym, stop.passage.subject)
+    if not isinstance(offer, Offer):
+        return _mishap(node, stop, _MISHAPS[offer])
+    reason = fields.get(FIELD_REASON, "")
+    if not is_reason(reason):
+        return _mishap(node, stop, Mishap.REASON_MISSING, again=offer.to)
+    if not node.acknowledgements.grant(offer, node.policy.acknowledgement_seconds):
+        return _mishap(node, stop, Mishap.USED, again=offer.to)
+    await node.record(_acknowledged(node, stop, reason, fields.get(FIELD_DETAIL, "")))
+    return _redirect(303, offer.to)
+
+
+def _acknowledged(node: Node, stop: Stop, reason: str, detail: str) -> Event:
+    event = node.event(
+        stop.passage,
+        stop.client,
+        Outcome.TUNNELLED,
+        stop.transport,
+        kind=EventKind.ACKNOWLEDGEMENT,
+        decrypted=stop.decrypted,
+    )
+    said = f"{reason}: {detail[:MAX_DETAIL]}" if detail.strip() else reason
+    return event.model_validate({**event.model_dump(), "reason": f"The worker went on: {said}"})
+
+
+def _form(request: http.Request) -> dict[str, str]:
+    """The form's fields, each its first value; what is not a form has none."""
+    try:
+        text = (request.raw_content or b"").decode("ascii")
+        fields = parse_qs(text, max_num_fields=MAX_FIELDS, errors="replace")
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _come_again(request: http.Request) -> http.Response:
+    """Send an acknowledged client to a new connection, which will be tunnelled undecrypted."""
+    if is_navigation(request) and not request.is_http2:
+        return _redirect(307, request.path)
+    return _make(421, b"", (("Content-Type", "text/plain"),))
+
+
+def _redirect(status: int, path: str) -> http.Response:
+    return _make(status, b"", (("Location", path), ("Cache-Control", "no-store")))
+
+
+def _mishap(node: Node, stop: Stop, mishap: Mishap, again: str = "/") -> http.Response:
+    facts = MishapFacts(
+        mishap=mishap,
+        policy=node.policy,
+        now=datetime.now(UTC).astimezone(),
+        node=node.name,
+        host=stop.passage.destination.label,
+        again=again,
+    )
+    page = render_mishap(facts, _language(node, stop.request))
+    return _make(page.status, page.html, page.headers)
+
+
+def _page(facts: PromptFacts, language: Language) -> http.Response:
+    page = render_page(facts, language)
+    return _make(page.status, page.html, page.headers)
+
+
+def _problem(facts: PromptFacts, language: Language) -> http.Response:
+    problem = render_problem(facts, language)
+    return _make(problem.status, problem.json, problem.headers)
+
+
+def _language(node: Node, request: http.Request) -> Language:
+    return language_for(request.headers.get("accept-language", ""), node.policy.language)
+
+
+def _make(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> http.Response:
+    """Make a response after which the connection is closed: the next one is judged anew."""
+    fields = [(name.encode(), value.encode("utf-8", "replace")) for name, value in headers]
+    return http.Response.make(status, body, http.Headers([*fields, (b"Connection", b"close")]))
+
+
+async def refuse_connect(node: Node, passage: Passage, client: Client) -> http.Response:
+    """Answer a CONNECT that leads nowhere: on record, then refused with the reason."""
+    event = node.event(
+        passage, client, Outcome.CONNECT_REFUSED, Transport.TCP, kind=EventKind.DECISION
+    )
+    facts = PromptFacts(
+        host=passage.destination.label,
+        verdict=passage.verdict,
+        policy=node.policy,
+        now=datetime.now(UTC).astimezone(),
+        node=node.name,
+        recorded=Recorded(str(event.id), client.pseudonym, node.policy.retention_days),
+    )
+    await node.record(event)
+    return _problem(facts, language_for("", node.policy.language))
+
+
+def not_reachable(host: str) -> http.Response:
+    """Answer for a name that does not resolve, in the shape of RFC 9457."""
+    return plain_problem(502, "The name does not resolve", host)
+
+
+def plain_problem(status: int, title: str, host: str) -> http.Response:
+    """A problem that is no verdict: nothing was decided against the destination."""
+    body = json.dumps(
+        {"type": "about:blank", "title": title, "status": status, "host": host[:256]}
+    ).encode()
+    return _make(status, body, (("Content-Type", "application/problem+json"),))

@@ -1,0 +1,336 @@
+"""The addon: every connection of the proxy passes through this gate.
+
+Hooks, in the order in which a connection meets them:
+
+1. `http_connect`     judge the host of a CONNECT; refuse, prepare a prompt, or pin the address.
+2. `next_layer`       read the first bytes; judge the SNI too; tunnel, end TLS here, or close.
+3. `requestheaders`   judge each plain HTTP request; pin the address that was judged.
+4. `request`          answer what is stopped.
+5. `server_connect`   the last guard: only addresses that were judged and may pass are connected to.
+
+mitmproxy logs what a hook raises and lets the flow go on; `guarded` turns that round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mitmproxy import ctx, exceptions, http
+from mitmproxy.proxy import layer as proxy_layer
+from mitmproxy.proxy.mode_specs import TransparentMode
+
+from sovproxy.decide.destination import Unreadable
+from sovproxy.decide.normalise import read_host
+from sovproxy.decide.words import Action
+from sovproxy.events.event import EventKind, Outcome, Transport
+
+from . import answers, first_bytes, layers
+from .first_bytes import Speech
+from .guarded import guarded
+
+if TYPE_CHECKING:
+    from mitmproxy import connection, tls
+    from mitmproxy.proxy.context import Context
+    from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+    from sovproxy.usecases.node import Client, Node, Passage
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 1.0
+"""How often the policy file and the databases are looked at."""
+
+STOPPED = "sovproxy.stopped"
+"""The key under which a flow's metadata holds the passage that it is stopped for."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one client connection.
+
+    `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
+    have their own. `cleared` holds the addresses that may be connected to. `ended_here` is true
+    when TLS ends at this node. `told` is true once an event says what the client got.
+    """
+
+    client: Client
+    passage: Passage | None = None
+    cleared: set[str] = field(default_factory=set)
+    ended_here: bool = False
+    told: bool = False
+
+
+class Gate:
+    """Carries out the node's verdicts in mitmproxy."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.sessions: dict[str, Session] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def running(self) -> None:
+        """Set mitmproxy's options to what the gate relies on, and begin to deliver events."""
+        transparent = any(mode.startswith("transparent") for mode in ctx.options.mode)
+        ctx.options.update(
+            connection_strategy="lazy" if transparent else "eager",
+            onboarding=False,  # no magic host of mitmproxy's own
+            websocket=False,  # upgraded connections are relayed as they are
+            rawtcp=True,
+            validate_inbound_headers=True,
+        )
+        self.node.start()
+        self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                self.node.judge.refresh()
+            except Exception:
+                log.exception("refresh failed; what was in force stays in force")
+
+    def done(self) -> None:
+        """Put what was counted on disk."""
+        if self._refreshing:
+            self._refreshing.cancel()
+        self.node.close()
+
+    # -- hooks --------------------------------------------------------------------------------
+
+    @guarded
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Judge the host of a CONNECT before anything is opened."""
+        if flow.response:
+            return  # mitmproxy asks the client to sign in first
+        session = self._session(flow.client_conn, _user(flow))
+        host, port = flow.request.host, flow.request.port
+        passage = session.passage = await self.node.seek(host, port, session.client)
+        if not passage.passes:
+            await self._stop_connect(flow, session, passage)
+        elif not passage.address:
+            flow.response = answers.not_reachable(host)
+        else:
+            flow.request.data.host = passage.address
+            session.cleared.add(passage.address)
+            await self._let_pass(passage, session)
+
+    async def _stop_connect(self, flow: http.HTTPFlow, session: Session, passage: Passage) -> None:
+        """Prepare to answer inside the tunnel, or refuse it where that is not allowed or sense."""
+        no_prompt = self.node.policy.inspection == "none"
+        if no_prompt or isinstance(passage.destination, Unreadable):
+            session.told = True
+            flow.response = await answers.refuse_connect(self.node, passage, session.client)
+        else:
+            flow.response = http.Response.make(200)
+
+    @guarded
+    async def next_layer(self, data: proxy_layer.NextLayer) -> None:
+        """Judge what the first bytes name, then choose who handles the connection."""
+        context = data.context
+        session = self._session(context.client)
+        transparent = isinstance(context.client.proxy_mode, TransparentMode)
+        if session.passage is None and not transparent:
+            return  # the request to the explicit proxy itself: mitmproxy reads it as HTTP
+        if session.ended_here:
+            data.layer = layers.http(context)
+            return
+        first = first_bytes.read(data.data_client())
+        if first.speech is Speech.UNFINISHED:
+            raise exceptions.AddonHalt  # nobody else decides until there is more to read
+        if transparent and first.speech is not Speech.HTTP:
+            host, port = _original(context.server)
+            await self._arrive(session, first.name, host, port)
+        elif first.name:
+            self._hear_name(session, first.name)
+        data.layer = self._choose(context, session, first.speech)
+
+    async def _arrive(self, session: Session, name: str, address: str, port: int) -> None:
+        """Judge a connection that was redirected to us, by its address and the name it gives."""
+        passage = session.passage = await self.node.seek_at(name, address, port, session.client)
+        if passage.passes:
+            session.cleared.add(address)
+            await self._let_pass(passage, session)
+
+    def _hear_name(self, session: Session, name: str) -> None:
+        """Judge a name given inside a tunnel: it counts if it must be stopped."""
+        heard = self.node.look(read_host(name), session.client)
+        if not heard.passes:
+            session.passage = heard
+
+    def _choose(self, context: Context, session: Session, speech: Speech) -> proxy_layer.Layer:
+        if speech is Speech.HTTP:
+            return layers.http(context)
+        if speech is Speech.BAD_TLS:
+            return layers.Refuse(context)
+        if session.passage and session.passage.passes:
+            return layers.tunnel(context)
+        if speech is Speech.TLS and self.node.policy.inspection != "none":
+            session.ended_here = True
+            return layers.terminate_tls(context)
+        return layers.Refuse(context)
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Speak HTTP/1.1 where the client can: only there does closing a connection end it."""
+        client = data.context.client
+        if b"http/1.1" in client.alpn_offers:
+            client.alpn = b"http/1.1"
+
+    @guarded
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Judge a request; stop it, or pin the address that was judged."""
+        if flow.response:
+            return  # mitmproxy asks the client to sign in first
+        session = self._session(flow.client_conn, _user(flow))
+        passage = session.passage
+        if passage is None or passage.passes:
+            passage = await self._seek_request(flow, session)
+        if not passage.passes:
+            flow.metadata[STOPPED] = passage
+            if _body_is_large(flow.request):
+                flow.kill()
+        elif not passage.address:
+            flow.response = answers.not_reachable(flow.request.pretty_host)
+        else:
+            flow.request.data.host = passage.address
+            session.cleared.add(passage.address)
+            flow.request.stream = True
+
+    async def _seek_request(self, flow: http.HTTPFlow, session: Session) -> Passage:
+        """Judge every name that a plain HTTP request gives; the first to be stopped counts."""
+        request, tunnel = flow.request, session.passage
+        if tunnel:
+            passage = tunnel
+        elif isinstance(flow.client_conn.proxy_mode, TransparentMode):
+            host, port = _original(flow.server_conn)
+            named = _without_port(request.host_header or "")
+            passage = await self.node.seek_at(named, host, port, session.client)
+        else:
+            passage = await self.node.seek(request.host, request.port, session.client)
+        for name in _names(flow):
+            heard = self.node.look(read_host(name), session.client)
+            if not heard.passes:
+                return heard
+        if passage.passes and not tunnel:
+            await self._let_pass(passage, session)
+        return passage
+
+    @guarded
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Answer what is stopped, now that the body (a form, perhaps) has been read."""
+        passage = flow.metadata.get(STOPPED)
+        if passage is None:
+            return
+        session = self._session(flow.client_conn)
+        decrypted = session.ended_here
+        stop = answers.Stop(passage, session.client, flow.request, decrypted)
+        session.told = True
+        flow.response = await answers.answer(self.node, stop)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Pass answers on as they come: nothing of them is kept."""
+        if flow.response and STOPPED not in flow.metadata:
+            flow.response.stream = True
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Let no connection be opened but to an address that was judged and may pass."""
+        session = self.sessions.get(data.client.id)
+        address = data.server.address[0] if data.server.address else ""
+        if session is None or address not in session.cleared:
+            data.server.error = "sovproxy has not cleared this address"
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Remember an address that refused, so that the next attempt tries another."""
+        if data.server.address:
+            self.node.resolver.avoid(data.server.address[0])
+
+    @guarded
+    async def client_disconnected(self, client: connection.Client) -> None:
+        """Put on record a stopped client that left without an answer, such as a pinned app."""
+        session = self.sessions.pop(client.id, None)
+        if session is None or session.told or session.passage is None or session.passage.passes:
+            return
+        transport = Transport.HTTPS if session.ended_here else Transport.TCP
+        event = self.node.event(
+            session.passage, session.client, Outcome.CLOSED, transport, kind=EventKind.DECISION
+        )
+        await self.node.record(event)
+
+    # -- what hooks share ---------------------------------------------------------------------
+
+    def _session(self, client: connection.Client, user: str = "") -> Session:
+        session = self.sessions.get(client.id)
+        if session is None:
+            found = self.node.client(client.peername[0], user)
+            session = self.sessions[client.id] = Session(found)
+        return session
+
+    async def _let_pass(self, passage: Passage, session: Session) -> None:
+        """Count what passes; after an acknowledgement each connection is an event of its own."""
+        if not passage.verdict.acknowledged:
+            self.node.count(passage, session.client)
+            return
+        event = self.node.event(
+            passage, session.client, Outcome.TUNNELLED, Transport.TCP, kind=EventKind.DECISION
+        )
+        await self.node.record(event)
+
+    async def failed(self, hook: str, subject: object) -> None:
+        """Carry out `on_error` when a hook failed: what is listed is stopped in any case."""
+        self.node.errors += 1
+        if isinstance(subject, http.HTTPFlow):
+            await self._fail_request(hook, subject)
+        elif isinstance(subject, proxy_layer.NextLayer):
+            session = self.sessions.get(subject.context.client.id)
+            sure = session and session.passage and session.passage.passes
+            lenient = sure and self.node.policy.on_error is Action.ALLOW
+            subject.layer = (layers.tunnel if lenient else layers.Refuse)(subject.context)
+
+    async def _fail_request(self, hook: str, flow: http.HTTPFlow) -> None:
+        request = flow.request
+        names = (request.host, _without_port(request.host_header or ""))
+        listed = any(self.node.judge.is_listed(name) for name in names)
+        stop = listed or STOPPED in flow.metadata or self.node.policy.on_error is not Action.ALLOW
+        session = self._session(flow.client_conn)
+        if stop:
+            flow.response = answers.plain_problem(503, "sovproxy failed to decide", request.host)
+            session.told = True
+        else:
+            found = await self.node.resolver.resolve(request.host)
+            request.data.host = found[0] if found else request.host
+            session.cleared.add(request.data.host)
+        await self.node.record_failure(hook, request.host, request.port, session.client, stop=stop)
+
+
+def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
+    """The names that a request gives beside the address that its connection goes to."""
+    address = flow.server_conn.address[0] if flow.server_conn.address else ""
+    names = dict.fromkeys((_without_port(flow.request.host_header or ""), flow.request.host))
+    return tuple(name for name in names if name and name != address)
+
+
+def _user(flow: http.HTTPFlow) -> str:
+    """The name under which a client signed in at the proxy, if mitmproxy asked it to."""
+    found = flow.metadata.get("proxyauth")
+    return str(found[0]) if found else ""
+
+
+def _original(server: connection.Server) -> tuple[str, int]:
+    """The address that a redirected connection was going to."""
+    return (server.address[0], server.address[1]) if server.address else ("", 0)
+
+
+def _without_port(host: str) -> str:
+    head, colon, tail = host.rpartition(":")
+    return head if colon and tail.isdigit() else host
+
+
+def _body_is_large(request: http.Request) -> bool:
+    """Whether a stopped request carries more than a form; it is not worth the memory."""
+    length = request.headers.get("content-length", "0")
+    chunked = "transfer-encoding" in request.headers
+    return chunked or not length.isdigit() or int(length) > answers.MAX_BODY

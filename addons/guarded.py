@@ -1,0 +1,42 @@
+"""A hook that fails must not let a listed service slip through."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from mitmproxy import exceptions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+
+class Fallible(Protocol):
+    """An addon that says what becomes of a flow whose hook failed."""
+
+    async def failed(self, hook: str, subject: object) -> None:
+        """Carry out what is to be done with `subject` when `hook` failed."""
+
+
+def guarded[Addon: Fallible, Subject](
+    hook: Callable[[Addon, Subject], Awaitable[None]],
+) -> Callable[[Addon, Subject], Awaitable[None]]:
+    """Wrap a hook: what it raises is handed to the addon's `failed`, not to mitmproxy.
+
+    mitmproxy would log it and let the flow go on.
+    """
+
+    @functools.wraps(hook)
+    async def wrapped(addon: Addon, subject: Subject) -> None:
+        try:
+            await hook(addon, subject)
+        except exceptions.AddonHalt:
+            raise
+        except Exception:
+            log.exception("hook %s failed", getattr(hook, "__name__", hook))
+            await addon.failed(getattr(hook, "__name__", "?"), subject)
+
+    return wrapped

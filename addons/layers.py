@@ -1,0 +1,35 @@
+"""The layers that mitmproxy stacks for us once a connection has been judged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, TCPLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.context import Context
+
+
+class Refuse(layer.Layer):
+    """Closes the connection to the client and opens none to the server."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield commands.CloseConnection(self.context.client)
+
+
+def tunnel(context: Context) -> layer.Layer:
+    """Relay bytes as they are, undecrypted and unlogged."""
+    return TCPLayer(context, ignore=True)
+
+
+def terminate_tls(context: Context) -> layer.Layer:
+    """End TLS here, with a certificate of our own, and connect to nobody."""
+    return ClientTLSLayer(context)
+
+
+def http(context: Context) -> layer.Layer:
+    """Read requests one by one, so that each can be judged or answered."""
+    return HttpLayer(context, HTTPMode.transparent)

@@ -1,0 +1,139 @@
+"""One decision, many doors: the judge that proxy, CLI and API share.
+
+It joins catalogue, databases and policy into a decider, and follows their changes on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING
+
+from sovproxy.atlas.databases import Databases
+from sovproxy.atlas.load import SHIPPED, load_atlas
+from sovproxy.decide.catalogue import Catalogue, PrefixIndex, address_number
+from sovproxy.decide.decider import Decider
+from sovproxy.decide.describe import Json, describe
+from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
+from sovproxy.decide.facts import NOWHERE
+from sovproxy.decide.normalise import read_address, read_destination
+from sovproxy.errors import SovproxyError
+from sovproxy.policy.known import Known
+from sovproxy.policy.watch import PolicyFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sovproxy.atlas.geo import Geo
+    from sovproxy.decide.policy import Policy
+    from sovproxy.decide.verdict import Verdict
+    from sovproxy.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Judge:
+    """Judges destinations by the policy in force. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        """Load everything. Raises InvalidFile or UnusableDatabase when something is not good."""
+        self._clock = clock
+        folders = [SHIPPED, *([settings.catalogue_dir] if settings.catalogue_dir else [])]
+        self.atlas = load_atlas(folders)
+        atlas = self.atlas
+        known = Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+        self.policy_file = PolicyFile(settings.policy, known)
+        self.databases = Databases.of(settings)
+        self._catalogue = Catalogue.build(
+            atlas.listings, atlas.services, atlas.operators_by_asn, atlas.powers
+        )
+        self._generation = self.databases.generation()
+        self.geo = self._open_geo()
+        self._enforce(self.policy_file.policy)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.decider.policy
+
+    def judge(self, destination: Destination | Unreadable, group: str = "") -> Verdict:
+        """The verdict on one destination, now, for a client of `group` (or of none)."""
+        address = destination.address if isinstance(destination, Destination) else ""
+        place = self.geo.place(address) if address else NOWHERE
+        return self.decider.decide(destination, place, self._clock(), group)
+
+    def check(self, query: str, ip: str = "", group: str = "") -> Json:
+        """The whole answer about a host, URL or address, as DESIGN.md §7 has it.
+
+        `ip` is the address that the name would resolve to; nothing is resolved here.
+        """
+        destination = read_destination(query)
+        if ip and isinstance(destination, Destination):
+            address = read_address(ip)
+            if not address:
+                destination = Unreadable(ip[:256], "is not an IP address")
+            else:
+                destination = destination._replace(address=address, chosen_by=ChosenBy.NODE)
+        return describe(query, destination, self.judge(destination, group))
+
+    def group_of(self, address: str, name: str = "") -> str:
+        """The group of a client, by its name if it has one, else by its network; or empty."""
+        if name:
+            for group in self.policy.groups:
+                if name in group.members:
+                    return group.id
+        if not self._has_group_networks or not address:
+            return ""
+        try:
+            return self._group_networks.find(address_number(_plain(address))) or ""
+        except ValueError:
+            return ""
+
+    def is_listed(self, host: str) -> bool:
+        """Whether the catalogue lists a host as a service's: needed where deciding has failed."""
+        name = host.lower().removesuffix(".")
+        listing = self._catalogue.hosts.find(name)
+        return listing is not None and listing.service is not None
+
+    def refresh(self) -> bool:
+        """Follow changes of the policy file and the databases; true when something changed.
+
+        Nothing is raised: what is not good is logged, and the last good state stays in force.
+        """
+        changed = self._refresh_geo()
+        if self.policy_file.refresh():
+            self._enforce(self.policy_file.policy)
+            log.info("policy %s %s is in force", self.policy.id, self.policy.version)
+            changed = True
+        return changed
+
+    def _refresh_geo(self) -> bool:
+        generation = self.databases.generation()
+        if generation == self._generation:
+            self.geo = self.geo.refreshed(self._clock())
+            return False
+        self._generation = generation
+        try:
+            self.geo = self._open_geo()
+        except SovproxyError as error:
+            log.warning("databases: the last good ones stay in use: %s", error)
+            return False
+        self._enforce(self.policy)
+        return True
+
+    def _open_geo(self) -> Geo:
+        return self.databases.open_geo(self.atlas.operators_by_asn, self._clock())
+
+    def _enforce(self, policy: Policy) -> None:
+        self.decider = Decider(self._catalogue, policy)
+        networks = [(net, group.id) for group in policy.groups for net in group.networks]
+        self._group_networks = PrefixIndex(networks)
+        self._has_group_networks = bool(networks)
+
+
+def _plain(address: str) -> str:
+    """A client's address without zone, and an IPv4-mapped one as the IPv4 address it is."""
+    text = address.partition("%")[0]
+    mapped = IPv6Address(text).ipv4_mapped if ":" in text else None
+    return str(mapped) if mapped else text

@@ -1,0 +1,218 @@
+"""A running node without its proxy: who the client is, what is judged, what goes on record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sovproxy.decide.destination import ChosenBy, Destination
+from sovproxy.decide.normalise import read_address, read_host
+from sovproxy.decide.verdict import Verdict
+from sovproxy.decide.words import Action
+from sovproxy.events.delivery import Delivery
+from sovproxy.events.event import EventKind, Outcome, Transport
+from sovproxy.events.from_verdict import Carried, event_of, rollup_key_of
+from sovproxy.events.pseudonym import Pseudonyms
+from sovproxy.events.reader import SpoolReader
+from sovproxy.events.recorder import open_recorder
+from sovproxy.events.spool import SpoolUnwritable
+from sovproxy.usecases.acknowledging import Acknowledgements, Offers, load_secret
+from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.resolving import Resolver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sovproxy.decide.destination import Unreadable
+    from sovproxy.decide.policy import Policy
+    from sovproxy.events.event import Event
+    from sovproxy.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks: the address it connects from, its group or empty, and its pseudonym."""
+
+    address: str
+    group: str
+    pseudonym: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A destination that a client wants to reach, and the verdict on it."""
+
+    destination: Destination | Unreadable
+    verdict: Verdict
+
+    @property
+    def passes(self) -> bool:
+        """Whether the connection is let through."""
+        return self.verdict.passes
+
+    @property
+    def address(self) -> str:
+        """The address that was judged and may be connected to; empty when there is none."""
+        return self.destination.address if isinstance(self.destination, Destination) else ""
+
+    @property
+    def subject(self) -> str:
+        """What an acknowledgement is for: the service, or the name when no service is known."""
+        return self.verdict.service.id if self.verdict.service else self.destination.label
+
+
+def node_folder(settings: Settings) -> Path:
+    """Where a node keeps what is its own: keys, spool, acknowledgements."""
+    return settings.data_dir / "node"
+
+
+class Node:
+    """Judges for clients and puts on record what was carried out."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open everything. Raises SovproxyError when something cannot be used."""
+        folder = node_folder(settings)
+        self.name = settings.node
+        self.judge = Judge(settings)
+        self.resolver = Resolver(settings.hosts_file)
+        self.offers = Offers(load_secret(folder / "secret"))
+        self.acknowledgements = Acknowledgements(folder / "acknowledgements.json")
+        self.recorder = open_recorder(folder / "spool", self.name)
+        self._pseudonyms = Pseudonyms(folder / "pseudonym-keys.json", self.policy.retention_days)
+        token_file = folder / "token"
+        self.delivery = Delivery(
+            SpoolReader(folder / "spool"), settings.api_url, lambda: read_token(token_file)
+        )
+        self.errors = 0
+        """Hooks that failed since the start."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.judge.policy
+
+    def start(self) -> None:
+        """Begin to deliver events to the API."""
+        self.delivery.start()
+
+    def close(self) -> None:
+        """Put what was counted on disk and stop; what is not delivered stays in the spool."""
+        self.recorder.close()
+        self.delivery.stop()
+
+    def client(self, address: str, name: str = "") -> Client:
+        """Who asks from `address`, signed in at the proxy as `name` if it is."""
+        return Client(
+            address=address,
+            group=self.judge.group_of(address, name),
+            pseudonym=self._pseudonyms.of(name or address),
+        )
+
+    def look(self, destination: Destination | Unreadable, client: Client) -> Passage:
+        """Judge a destination as it stands, without resolving its name."""
+        verdict = self.judge.judge(destination, client.group)
+        passage = Passage(destination, verdict)
+        warned = verdict.action is Action.WARN
+        if warned and self.acknowledgements.holds(client.pseudonym, passage.subject):
+            return Passage(destination, verdict.acknowledge())
+        return passage
+
+    async def seek(self, host: str, port: int, client: Client) -> Passage:
+        """Judge a host, and if its name may pass, the addresses that it resolves to.
+
+        The first address that may pass is chosen; if none may, the verdict on the first counts.
+        A passage that passes without an address leads nowhere: the name does not resolve.
+        """
+        passage = self.look(read_host(host, port), client)
+        destination = passage.destination
+        if not passage.passes or not isinstance(destination, Destination) or passage.address:
+            return passage
+        found = [
+            self.look(destination._replace(address=address, chosen_by=ChosenBy.NODE), client)
+            for address in await self.resolver.resolve(destination.host)
+        ]
+        passing = (option for option in found if option.passes)
+        return next(passing, found[0] if found else passage)
+
+    async def seek_at(self, host: str, address: str, port: int, client: Client) -> Passage:
+        """Judge a host at the address that the client chose (transparent mode).
+
+        A name is believed when it resolves to that very address; otherwise the address counts.
+        """
+        named = read_host(host, port) if host else Destination(port=port)
+        if not isinstance(named, Destination) or named.address:
+            return self.look(named, client)
+        place = read_address(address)
+        at = named._replace(address=place, chosen_by=ChosenBy.CLIENT)
+        passage = self.look(at, client)
+        if passage.passes or not named.host or not self.look(named, client).passes:
+            return passage
+        if place in await self.resolver.resolve(named.host):
+            return self.look(at._replace(chosen_by=ChosenBy.NODE), client)
+        return passage
+
+    def count(self, passage: Passage, client: Client) -> None:
+        """Count a connection that was let through and needs no event."""
+        self.recorder.count(rollup_key_of(passage.verdict, client.group))
+
+    def event(
+        self,
+        passage: Passage,
+        client: Client,
+        outcome: Outcome,
+        transport: Transport,
+        *,
+        kind: EventKind,
+        decrypted: bool = False,
+    ) -> Event:
+        """Make the event of a passage that is about to be carried out."""
+        carried = Carried(
+            time=datetime.now(UTC),
+            node=self.name,
+            client=client.pseudonym,
+            group=client.group,
+            outcome=outcome,
+            transport=transport,
+            decrypted=decrypted,
+            kind=kind,
+        )
+        return event_of(passage.verdict, passage.destination, carried)
+
+    async def record_failure(
+        self, hook: str, host: str, port: int, client: Client, *, stop: bool
+    ) -> None:
+        """Put on record that a hook failed, and what became of the connection."""
+        verdict = Verdict(
+            action=Action.BLOCK if stop else Action.ALLOW,
+            rule="on-error",
+            policy=self.policy.id,
+            policy_version=self.policy.version,
+            why=f"The node failed in {hook}.",
+        )
+        passage = Passage(read_host(host, port), verdict)
+        outcome = Outcome.PROBLEM_ANSWERED if stop else Outcome.TUNNELLED
+        event = self.event(passage, client, outcome, Transport.TCP, kind=EventKind.ERROR)
+        await self.record(event)
+
+    async def record(self, event: Event) -> None:
+        """Return when the event is on disk; a full disk is logged, and the answer given anyway.
+
+        What must be stopped is stopped even when it cannot be recorded.
+        """
+        try:
+            await self.recorder.record(event)
+        except SpoolUnwritable as error:
+            self.errors += 1
+            log.warning("event %s is not on record: %s", event.id, error)
+
+
+def read_token(path: Path) -> str:
+    """The node's API token, or empty while there is none."""
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
