@@ -191,21 +191,31 @@ def _foreign_url(item: Item[ServiceFile]) -> Iterator[Problem]:
 
 @dataclass(slots=True)
 class Listings:
-    """Gather the claims on hosts, prefixes and networks; each may be claimed once."""
+    """Gather the claims on hosts, prefixes and networks; each may be claimed once.
+
+    A prefix may be claimed as a whole and by ports besides; the key is pattern and ports.
+    """
 
     problems: list[Problem]
-    claims: dict[str, tuple[Listing, str, int]] = field(default_factory=dict)
+    claims: dict[tuple[str, str], tuple[Listing, str, int]] = field(default_factory=dict)
 
-    def add(self, listing: Listing, item: Item[ServiceFile] | Item[SharedGroup], loc: Loc) -> None:
+    def add(
+        self,
+        listing: Listing,
+        item: Item[ServiceFile] | Item[SharedGroup],
+        loc: Loc,
+        ports: str = "",
+    ) -> None:
         """Add one claim; a second one is a problem, unless a later folder's shared host."""
-        old = self.claims.get(listing.pattern)
+        old = self.claims.get((listing.pattern, ports))
         replaces = old and item.layer > old[2] and listing.service is old[0].service is None
         if old and not replaces:
             owner = f"`{old[0].service.id}`" if old[0].service else "the shared hosts"
-            message = f"{listing.pattern} is listed twice; {owner} has it too: {old[1]}"
+            what = f"{listing.pattern} {ports}".strip()
+            message = f"{what} is listed twice; {owner} has it too: {old[1]}"
             self.problems.append(item.problem(message, *loc))
             return
-        self.claims[listing.pattern] = (listing, item.place(*loc), item.layer)
+        self.claims[listing.pattern, ports] = (listing, item.place(*loc), item.layer)
 
     def add_service(self, item: Item[ServiceFile], service: Service) -> None:
         """Add all claims of a service."""
@@ -216,7 +226,8 @@ class Listings:
         for at, group in enumerate(item.value.prefixes):
             for index, name in enumerate(group.names):
                 listing = _listing(name, "prefix", group, service, exclusive=group.exclusive)
-                self.add(listing, item, ("prefixes", at, "names", index))
+                for ports in group.ports or [""]:
+                    self.add(listing, item, ("prefixes", at, "names", index), ports)
         for index, claim in enumerate(item.value.networks):
             pattern = f"AS{claim.asn}"
             listing = _listing(pattern, "network", claim, service, exclusive=claim.exclusive)
@@ -239,8 +250,8 @@ def listings(
     found: dict[str, Service],
     operators: dict[str, Operator],
     problems: list[Problem],
-) -> list[Listing]:
-    """All claims of all services, then the shared hosts."""
+) -> dict[tuple[str, str], Listing]:
+    """All claims by pattern and ports: those of all services, then the shared hosts."""
     gathered = Listings(problems)
     for key, service in found.items():
         gathered.add_service(collection.services[key], service)
@@ -249,4 +260,4 @@ def listings(
         if name and not collection.may_have_operator(name):
             problems.append(item.problem(f"there is no operator `{name}`", "operator"))
         gathered.add_shared(item, operators.get(name or ""))
-    return [listing for listing, _, _ in gathered.claims.values()]
+    return {key: listing for key, (listing, _, _) in gathered.claims.items()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.atlas import link
 from sovproxy.atlas.files import read_folders
+from sovproxy.atlas.names import port_numbers
 from sovproxy.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sovproxy.atlas.files import Collection
     from sovproxy.atlas.schema import App, ServiceFile, TenantHeader, UnusedPrefix
     from sovproxy.decide.facts import Listing, Operator, Power, Service
+
+type Unused = Mapping[tuple[str, str], UnusedPrefix]
+"""Prefixes that are not used as listed, by service id and prefix."""
 
 SHIPPED = Path(__file__).parent / "data"
 
@@ -40,11 +44,22 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True)
+class PortListing:
+    """A prefix that is the service's on some ports only: `tcp` or `udp`, first to last port."""
+
+    listing: Listing
+    protocol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Atlas:
     """The whole catalogue, joined and frozen. `listings` holds what is used today.
 
-    `set_aside` holds the prefixes of the catalogue that another network announces today (or that
-    nobody does), by prefix. `operator_notes` is by operator id.
+    `port_listings` are prefixes that tell a service only together with a port; they are not among
+    `listings`. `set_aside` holds the prefixes that are not used as listed, by service and prefix.
+    `operator_notes` is by operator id.
     """
 
     services: Mapping[str, Service]
@@ -52,9 +67,10 @@ class Atlas:
     operators_by_asn: Mapping[int, Operator]
     powers: tuple[Power, ...]
     listings: tuple[Listing, ...]
+    port_listings: tuple[PortListing, ...]
     details: Mapping[str, Details]
     operator_notes: Mapping[str, str]
-    set_aside: Mapping[str, UnusedPrefix]
+    set_aside: Unused
 
 
 def load_atlas(folders: Iterable[Path] = (SHIPPED,)) -> Atlas:
@@ -67,34 +83,52 @@ def load_atlas(folders: Iterable[Path] = (SHIPPED,)) -> Atlas:
     operators = link.Operators(collection, problems).build_all()
     by_asn = link.operators_by_asn(collection, operators, problems)
     services = link.services(collection, operators, problems)
-    listings = link.listings(collection, services, operators, problems)
+    claims = link.listings(collection, services, operators, problems)
     powers = link.powers(collection, problems)
     if problems:
         raise InvalidFile(problems)
-    unused = {item.value.prefix: item.value for item in collection.unused}
+    unused = {(item.value.service, item.value.prefix): item.value for item in collection.unused}
     return Atlas(
         services=MappingProxyType(services),
         operators=MappingProxyType(operators),
         operators_by_asn=MappingProxyType(by_asn),
         powers=powers,
-        listings=tuple(_used(listings, unused)),
+        listings=tuple(_used((claims[key] for key in claims if not key[1]), unused)),
+        port_listings=tuple(_port_listings(claims, unused)),
         details=MappingProxyType(_details(collection)),
         operator_notes=MappingProxyType(_operator_notes(collection)),
         set_aside=MappingProxyType(unused),
     )
 
 
-def _used(listings: list[Listing], unused: Mapping[str, UnusedPrefix]) -> Iterator[Listing]:
+def _used(listings: Iterable[Listing], unused: Unused) -> Iterator[Listing]:
     """Leave out the prefixes set aside, but keep the parts that are still the service's."""
+    listings = list(listings)
     known = {listing.pattern for listing in listings}
     for listing in listings:
-        aside = unused.get(listing.pattern) if listing.kind == "prefix" else None
-        if aside is None or listing.service is None or aside.service != listing.service.id:
+        aside = unused.get((_service_id(listing), listing.pattern))
+        if aside is None:
             yield listing
             continue
         for part in aside.still_used:
             if part not in known:
                 yield replace(listing, pattern=part)
+
+
+def _service_id(listing: Listing) -> str:
+    return listing.service.id if listing.service else ""
+
+
+def _port_listings(
+    claims: Mapping[tuple[str, str], Listing], unused: Unused
+) -> Iterator[PortListing]:
+    by_ports: dict[str, list[Listing]] = {}
+    for (_, ports), listing in claims.items():
+        if ports:
+            by_ports.setdefault(ports, []).append(listing)
+    for ports, listings in by_ports.items():
+        for listing in _used(listings, unused):
+            yield PortListing(listing, *port_numbers(ports))
 
 
 def _details(collection: Collection) -> dict[str, Details]:

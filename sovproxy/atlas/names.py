@@ -14,6 +14,7 @@ from sovproxy.atlas.countries import EUROPEAN_UNION, ISO_3166
 MAX_NAME = 253
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PORTS = re.compile(r"(tcp|udp)/(\d{1,5})(?:-(\d{1,5}))?")
 _LINK = re.compile(r"https://([^/?#@:]+)(/[!-~]*)?")
 
 
@@ -71,3 +72,18 @@ def link(text: str) -> str:
         raise ValueError("is not a link such as `https://visio.numerique.gouv.fr`")
     host_pattern(found[1])
     return text
+
+
+def port_range(text: str) -> str:
+    """Accept `tcp/5222` or `udp/3478-3481`."""
+    found = _PORTS.fullmatch(text)
+    if not found or not 0 < int(found[2]) <= int(found[3] or found[2]) < 65536:
+        raise ValueError("is not a range of ports such as `tcp/5222` or `udp/3478-3481`")
+    return text
+
+
+def port_numbers(text: str) -> tuple[str, int, int]:
+    """Take a `port_range` apart: protocol, first and last port."""
+    protocol, _, numbers = text.partition("/")
+    first, _, last = numbers.partition("-")
+    return protocol, int(first), int(last or first)

@@ -21,6 +21,7 @@ type Prefix = Annotated[str, AfterValidator(names.prefix)]
 type Country = Annotated[str, AfterValidator(names.country)]
 type Lawmaker = Annotated[str, AfterValidator(names.lawmaker)]
 type Link = Annotated[str, AfterValidator(names.link)]
+type PortRange = Annotated[str, AfterValidator(names.port_range)]
 type Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 type Asn = Annotated[int, Strict(), Field(ge=1, le=4_294_967_294)]
 type Flag = Annotated[bool, Strict()]
@@ -68,8 +69,9 @@ type SharedKind = Literal[
     "media",
     "operator",
     "push",
-    "store",
     "telemetry",
+    "time",
+    "update",
 ]
 type PowerKind = Literal["power", "protection", "policy"]
 
@@ -117,10 +119,10 @@ class PrefixGroup(Fact):
         description="ASNs that may announce the prefixes. What another network announces today is"
         " not used (tools/check_atlas.py).",
     )
-    ports: list[Text] = Field(
+    ports: list[PortRange] = Field(
         default=[],
-        description="Ports such as `tcp/5222` on which the service answers there, where the"
-        " addresses alone do not tell it from others.",
+        description="Ports such as `tcp/5222` or `udp/3478-3481`, where only address and port"
+        " together tell the service from others that live there.",
     )
 
 
