@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import maxminddb
 
-from sovproxy.atlas.mmdb_schema import Database, open_database, printable, quick
+from sovproxy.atlas.mmdb_schema import (
+    Database,
+    as_number,
+    country_code,
+    open_database,
+    printable,
+    quick,
+)
 from sovproxy.decide.facts import NOWHERE, Place, Source
 
 if TYPE_CHECKING:
@@ -28,15 +34,10 @@ STALE_AFTER = timedelta(days=90)
 MAX_PLACES = 200_000
 MAX_ADDRESSES = 65_536
 
-NO_COUNTRY = frozenset({"AP", "EU", "XX", "ZZ"})
-"""Two-letter codes in whois data that name no country (Asia/Pacific, Europe, unknown)."""
-
 NO_NETWORK = (None, None)
 
 _MAY_EMBED_IPV4 = ("::", "0", "2002:", "64:")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, well-known prefix
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 
 
 def is_stale(built: datetime, now: float) -> bool:
@@ -115,10 +116,10 @@ class Geo:
         if len(self._places) >= MAX_PLACES:
             self._places.clear()
         country, (asn, organisation, *registered) = facts
-        number = _number(asn)
+        number = as_number(asn)
         name = printable(organisation) if number and organisation else ""
-        seat = _country(registered[0]) if number and registered else ""
-        clean = (_country(country), (number, name, seat))
+        seat = country_code(registered[0]) if number and registered else ""
+        clean = (country_code(country), (number, name, seat))
         place = self._places.setdefault(clean, self._place(clean[0], number, name, seat))
         return self._places.setdefault(facts, place)
 
@@ -189,16 +190,3 @@ def embedded_ipv4(text: str) -> str:
     if address in _NAT64:
         return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return str(address.ipv4_mapped or address.sixtofour or text)
-
-
-def _country(code: object) -> str:
-    if isinstance(code, str) and _COUNTRY.fullmatch(code) and code not in NO_COUNTRY:
-        return code
-    return ""
-
-
-def _number(asn: object) -> int:
-    """Read `15169`, `"15169"` or `"AS15169"`; 0 for anything else."""
-    match = _ASN.fullmatch(str(asn)) if isinstance(asn, (int, str)) else None
-    number = int(match[1]) if match else 0
-    return number if number < 2**32 else 0

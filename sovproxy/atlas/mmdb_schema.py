@@ -8,6 +8,7 @@ and ip-location-db (country, asn). What a file holds is found by reading records
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -49,6 +50,12 @@ SAMPLED_RECORDS = 400
 
 SHOWN_KEYS = 12
 
+NO_COUNTRY = frozenset({"AP", "EU", "XX", "ZZ"})
+"""Two-letter codes in whois data that name no country (Asia/Pacific, Europe, unknown)."""
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
+
 WANTED: dict[Kind, str] = {
     "location": "country.iso_code (MaxMind, DB-IP), country_code (IPinfo, ip-location-db) or "
     "country (IPinfo)",
@@ -79,8 +86,8 @@ class Database:
         return tuple(kind for kind in KINDS if usable[kind])
 
 
-def open_database(path: Path, kind: Kind | None = None) -> Database:
-    """Open an MMDB for one kind of fact, or for whatever it holds.
+def open_database(path: Path, kind: Kind | None = None, name: str = "") -> Database:
+    """Open an MMDB for one kind of fact, or for whatever it holds; `name` is shown in errors.
 
     Raises UnusableDatabase, naming the file, its type, the keys found and those wanted.
     """
@@ -94,19 +101,22 @@ def open_database(path: Path, kind: Kind | None = None) -> Database:
             _country_of(keys), _network_of(keys),
         )  # fmt: skip
     except (OSError, ValueError, OverflowError, maxminddb.InvalidDatabaseError) as error:
-        reason = printable(getattr(error, "strerror", None) or str(error), 300)
-        raise UnusableDatabase(f"{path}: cannot be read as an MMDB database: {reason}") from None
-    _require(database, kind, keys)
+        reason = getattr(error, "strerror", None) or str(error)
+        reason = printable(reason.replace(str(path), name or str(path)), 300)
+        raise UnusableDatabase(
+            f"{name or path}: cannot be read as an MMDB database: {reason}"
+        ) from None
+    _require(database, kind, keys, name or str(path))
     return database
 
 
-def _require(database: Database, kind: Kind | None, keys: Record) -> None:
+def _require(database: Database, kind: Kind | None, keys: Record, name: str) -> None:
     if database.kinds and (kind is None or kind in database.kinds):
         return
     wanted = WANTED[kind] if kind else f"{WANTED['location']}; or {WANTED['network']}"
     found = ", ".join(printable(key) for key in sorted(keys)[:SHOWN_KEYS]) or "no records"
     message = (
-        f"{database.path}: is an MMDB database of type {database.type!r} with {found}; "
+        f"{name}: is an MMDB database of type {database.type!r} with {found}; "
         f"wanted for {kind or 'location or network'}: {wanted}"
     )
     raise UnusableDatabase(message)
@@ -116,6 +126,20 @@ def printable(text: object, limit: int = 120) -> str:
     """Give text from a foreign file in a form that is safe to show: one line, bounded."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def country_code(code: object) -> str:
+    """Read a country code as a record has it; empty if it names no country."""
+    if isinstance(code, str) and _COUNTRY.fullmatch(code) and code not in NO_COUNTRY:
+        return code
+    return ""
+
+
+def as_number(asn: object) -> int:
+    """Read `15169`, `"15169"` or `"AS15169"`; 0 for anything else."""
+    match = _ASN.fullmatch(str(asn)) if isinstance(asn, (int, str)) else None
+    number = int(match[1]) if match else 0
+    return number if number < 2**32 else 0
 
 
 def _title(metadata: Metadata, path: Path) -> str:
