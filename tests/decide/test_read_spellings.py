@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from ipaddress import IPv4Address
-
 import pytest
 
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
