@@ -66,7 +66,7 @@ def compile_policy(text: PolicyText, version: str) -> Policy:
         trust_zone=zone,
         rules=tuple(_rule(rule, zone) for rule in text.rules),
         default=text.default,
-        on_error=text.on_error,
+        on_error=Action(text.on_error),
         inspection=text.inspection,
         language=text.language,
         title=_texts(text.title),

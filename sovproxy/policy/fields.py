@@ -6,19 +6,21 @@ Each function gives back what it read, or raises ValueError saying what was want
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
+from sovproxy.atlas.names import link
 from sovproxy.decide.destination import Destination
 from sovproxy.decide.normalise import read_host
 
 if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
 
 DEFAULT = "default"
 """In a list of networks: the networks that stand there when the policy says nothing."""
@@ -79,14 +81,12 @@ def whole_days(text: str) -> str:
 def read_network(text: str) -> str:
     """The canonical text of a network in CIDR notation; a lone address is a network of one."""
     try:
-        return str(ip_network(text))
-    except ValueError:
-        pass
-    try:
-        wanted = ip_network(text, strict=False)
+        network = ip_network(text.replace("%", "?"), strict=False)
     except ValueError:
         raise ValueError("is not a network such as 10.0.0.0/8 or fd00::/8") from None
-    raise ValueError(f"has bits set behind its prefix length; write {wanted}")
+    if ip_address(text.partition("/")[0]) != network.network_address:
+        raise ValueError(f"has bits set behind its prefix length; write {network}")
+    return str(network)
 
 
 def network_or_default(text: str) -> str:
@@ -126,25 +126,63 @@ def one_or_many(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def not_empty[V](values: tuple[V, ...]) -> tuple[V, ...]:
+    """Refuse an empty list of conditions: to the ladder it would mean that anything fits."""
+    if not values:
+        raise ValueError("is an empty list, which would fit nothing; leave the key out")
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Text that fits a pattern as a whole; `wanted` says in words what that is."""
+
+    pattern: str
+    wanted: str
+
+    def check(self, text: str) -> str:
+        """Give the text back, or raise ValueError with what was wanted."""
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"is not {self.wanted}")
+        return text
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core_schema), "pattern": f"^({self.pattern})$"}
+
+
 class _OneOrManySchema:
     """Tells the JSON Schema that a lone value may stand for a list of one."""
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        many = handler(core_schema)
+        many = {**handler(core_schema), "minItems": 1}
         return {"anyOf": [many["items"], many]}
+
+
+def by_language(value: object) -> object:
+    """Point out that texts stand by language; the rest is left to the type."""
+    if isinstance(value, str):
+        raise ValueError("has to say its language: `{en: …}`")  # noqa: TRY004 (for pydantic)
+    return value
 
 
 T = TypeVar("T")
 OneOrMany = Annotated[
     tuple[T, ...],
-    Field(min_length=1, max_length=5000),
+    Field(max_length=5000),
     BeforeValidator(one_or_many),
+    AfterValidator(not_empty),
     _OneOrManySchema(),
 ]
 """A value, or a list of values of which one has to fit. An empty list fits nothing: refused."""
-
 
 Instant = Annotated[
     datetime,
@@ -152,21 +190,41 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"}),
 ]
 Name = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", min_length=1, max_length=64)
+    str,
+    Field(max_length=64),
+    Matching(r"[a-z0-9]+([_-][a-z0-9]+)*", "a name such as `press-office` (a-z, 0-9, hyphens)"),
 ]
 Line = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", min_length=1, max_length=200)
+    str,
+    Field(max_length=200),
+    Matching(r"[^\x00-\x1f\x7f]+", "one line of text without control characters"),
 ]
 Prose = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]+$", min_length=1, max_length=1000)
+    str,
+    Field(max_length=1000),
+    Matching(r"[^\x00-\x09\x0b-\x1f\x7f]+", "text without control characters"),
 ]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Bounded = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-Network = Annotated[Bounded, AfterValidator(read_network)]
-NetworkOrDefault = Annotated[Bounded, AfterValidator(network_or_default)]
-Domain = Annotated[Bounded, AfterValidator(read_domain)]
-HostPattern = Annotated[Bounded, AfterValidator(read_host_pattern)]
+Language = Annotated[str, Matching(r"[a-z]{2}", "a language code of ISO 639-1 such as `fr`")]
+Texts = Annotated[
+    dict[Language, Line], Field(min_length=1, max_length=30), BeforeValidator(by_language)
+]
+Proses = Annotated[dict[Language, Prose], Field(max_length=30), BeforeValidator(by_language)]
+Colour = Annotated[str, Matching(r"#[0-9a-fA-F]{6}", "a colour such as `#1b3a6b`")]
+Email = Annotated[
+    str,
+    Field(max_length=254),
+    Matching(r"[^\s@<>\"']+@[^\s@<>\"']+", "a mail address such as help@example.org"),
+]
+Phone = Annotated[
+    str, Matching(r"[+0-9][0-9 ()./-]{1,30}", "a telephone number such as `+33 1 23 45 67 89`")
+]
+Link = Annotated[str, Field(max_length=2000), AfterValidator(link)]
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Spelling = Annotated[str, Field(min_length=1, max_length=300)]
+Network = Annotated[Spelling, AfterValidator(read_network)]
+NetworkOrDefault = Annotated[Spelling, AfterValidator(network_or_default)]
+Domain = Annotated[Spelling, AfterValidator(read_domain)]
+HostPattern = Annotated[Spelling, AfterValidator(read_host_pattern)]
 Asn = Annotated[
     int,
     BeforeValidator(read_asn),

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
 from sovproxy.errors import InvalidFile, Problem
 from sovproxy.policy.compile import compile_policy
+from sovproxy.policy.explain import explained
 from sovproxy.policy.known import near_miss
 from sovproxy.policy.lint import lint
-from sovproxy.policy.references import check_references
+from sovproxy.policy.references import check_blanks, check_references
 from sovproxy.policy.schema import PolicyText
-from sovproxy.yamlfile import MAX_BYTES, Document, Loc, parse, path_text, validate
+from sovproxy.yamlfile import MAX_BYTES, Document, parse, validate
 
 if TYPE_CHECKING:
     from sovproxy.decide.policy import Policy
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
 PROFILES = Path(__file__).parent / "profiles"
 """Folder of the shipped profiles."""
-
-_UNKNOWN_KEY = "is not a key that is known here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +92,14 @@ def check_bytes(data: bytes, file: str, known: Known) -> Checked:
 
 def _validated(document: Document, known: Known) -> PolicyText:
     """The model, or one InvalidFile with the problems of its shape and of its names together."""
-    problems = check_references(document, known)
+    problems = [*check_blanks(document), *check_references(document, known)]
     try:
         text = validate(document, PolicyText)
     except InvalidFile as error:
-        problems += [_explained(problem, document) for problem in error.problems]
+        said = {problem.where for problem in problems}
+        shape = (explained(problem, document) for problem in error.problems)
+        problems += [problem for problem in shape if problem.where not in said]
     else:
         if not problems:
             return text
     raise InvalidFile(sorted(problems, key=lambda item: (item.line, item.column)))
-
-
-def _explained(problem: Problem, document: Document) -> Problem:
-    """Say where a lone value stands without `[0]`, and which keys are known beside a wrong one."""
-    loc = _loc_of(problem.where)
-    if loc and loc[-1] == 0 and loc not in document.places:
-        return replace(problem, where=path_text(loc[:-1]))
-    if problem.message != _UNKNOWN_KEY:
-        return problem
-    keys = _keys_at(loc[:-1])
-    hint = near_miss(str(loc[-1]), keys)
-    listed = f"; known here: {', '.join(keys)}" if keys and not hint else ""
-    return replace(problem, message=f"{_UNKNOWN_KEY}{hint or listed}")
-
-
-def _loc_of(where: str) -> Loc:
-    parts = re.findall(r"\[(\d+)\]|([^.\[\]]+)", where)
-    return tuple(int(index) if index else key for index, key in parts)
-
-
-def _keys_at(loc: Loc) -> tuple[str, ...]:
-    """The keys of the model that stands at `loc` of a policy."""
-    model: type[BaseModel] = PolicyText
-    for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return tuple(model.model_fields)
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)

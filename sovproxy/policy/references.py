@@ -27,6 +27,23 @@ RESERVED = frozenset({name for name, _ in RUNGS} | {"unreadable-destination", "o
 _SHOWN = 64
 
 
+def check_blanks(document: Document) -> list[Problem]:
+    """Every key and list item without a value: a condition left blank would fit everything."""
+    message = "has no value; give it one, or leave it out"
+    return [document.problem(loc, message) for loc in _blanks(document.value, ()) if loc]
+
+
+def _blanks(value: object, loc: Loc) -> Iterator[Loc]:
+    if value is None:
+        yield loc
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _blanks(item, (*loc, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _blanks(item, (*loc, index))
+
+
 def check_references(document: Document, known: Known) -> list[Problem]:
     """Every name in the policy that stands for nothing, with a near miss where there is one."""
     root = _mapping(document.value)

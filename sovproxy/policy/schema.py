@@ -15,35 +15,34 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StringConstraints,
     model_validator,
 )
 
-from sovproxy.atlas.names import link
 from sovproxy.decide.words import Action, Standing, Verification
 from sovproxy.policy.fields import (
     DEFAULT,
     Asn,
+    Colour,
     Domain,
+    Email,
     HostPattern,
     Instant,
     Language,
     Line,
+    Link,
     Name,
     Network,
     NetworkOrDefault,
     OneOrMany,
+    Phone,
     Prose,
+    Proses,
+    Texts,
     Word,
     duration_between,
     whole_days,
 )
 
-Texts = Annotated[dict[Language, Line], Field(min_length=1, max_length=30)]
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-Email = Annotated[str, StringConstraints(pattern=r"^[^\s@<>\"]+@[^\s@<>\"]+$", max_length=254)]
-Phone = Annotated[str, StringConstraints(pattern=r"^[+0-9][0-9 ()./-]{1,30}$")]
-Link = Annotated[str, StringConstraints(max_length=2000), AfterValidator(link)]
 Stance = Literal["keep", "replace", "choose", "watch", "label"]
 Countries = OneOrMany[Word]
 
@@ -59,7 +58,7 @@ def _prompt_at_most(level: str) -> str:
 class Part(BaseModel):
     """The base of all parts of a policy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ContactText(Part):
@@ -259,7 +258,7 @@ class PolicyText(Part):
 
     id: Name = Field(description="Short name of the policy, kept in verdicts and events.")
     title: Texts = Field(description="What people call it, by language.")
-    about: dict[Language, Prose] = Field(
+    about: Proses = Field(
         default={}, description="What it promises, by language. Shown in lists of policies."
     )
     language: Language = Field(
@@ -280,8 +279,8 @@ class PolicyText(Part):
             " built yet.",
         )
     )
-    on_error: Literal[Action.ALLOW, Action.BLOCK] = Field(
-        default=Action.BLOCK,
+    on_error: Literal["allow", "block"] = Field(
+        default="block",
         description="`allow` or `block` what is not in the catalogue when sovproxy itself fails.",
     )
     trust_recalled: StrictBool = Field(

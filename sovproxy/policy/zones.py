@@ -51,7 +51,7 @@ def problem_with(word: str, *, relative: bool) -> str:
     if name in COUNTRIES or name in GROUPS or (relative and word in RELATIVE):
         return ""
     if name in RELATIVE:
-        return f"`{name}` stands for a set that depends on the trust zone, and cannot be used here"
+        return "stands for a set that depends on the trust zone, and cannot be used here"
     wanted = f"an ISO 3166-1 country code, or one of {', '.join(GROUPS)}"
     wanted += f", {', '.join(RELATIVE)}" if relative else ""
     upper = name.upper()
