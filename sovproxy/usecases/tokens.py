@@ -32,7 +32,6 @@ MAX_DAYS: Final = 3650
 RENEW_DAYS: Final = 90
 MAX_NAME: Final = 64
 FIRST_ADMIN: Final = "first-admin"
-NODE_TOKEN_FILE: Final = "node-token"  # noqa: S105  # the name of a file
 
 _TOKEN = re.compile(r"sov_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _DAY: Final = 86400 * 1_000_000
@@ -119,20 +118,18 @@ def ensure_first_admin(store: Store, now: datetime | None = None) -> str | None:
     return token if rows.insert_unless_usable(store, row) else None
 
 
-def ensure_node_token(store: Store, data_dir: Path, node: str, now: datetime | None = None) -> Path:
-    """See that `data_dir` holds a working token for the local node, and return its file (0600).
+def ensure_node_token(store: Store, path: Path, node: str, now: datetime | None = None) -> None:
+    """See that the file `path` (mode 0600) holds a working token for the local node.
 
     One that expires within 90 days is replaced. Raises StoreUnavailable, OSError.
     """
-    path = data_dir / NODE_TOKEN_FILE
     soon = _microseconds(now) + RENEW_DAYS * _DAY
     present = _row_of(store, read_token(path), soon)
     if not present or present.role != Role.NODE:
         token, row = _make(Role.NODE, node[:MAX_NAME], DEFAULT_DAYS, _microseconds(now))
-        make_private_folder(data_dir)
+        make_private_folder(path.parent)
         rows.insert_token(store, row)
         replace_private(path, token.encode() + b"\n")
-    return path
 
 
 def read_token(path: Path) -> str:

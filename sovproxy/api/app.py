@@ -1,0 +1,54 @@
+"""The app: routes, who may call them, one shape of errors, and nothing from third parties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from sovproxy.api import problems
+from sovproxy.api.background import lifespan
+from sovproxy.api.headers import SecurityHeaders
+from sovproxy.api.openapi import TITLE, openapi_document
+from sovproxy.api.routes import check, client_setup, events, status
+
+if TYPE_CHECKING:
+    from sovproxy.api.services import Services
+
+ROUTERS = (status.router, events.router, check.router, client_setup.router)
+MAX_BODY_BYTES = 64 * 1024
+
+
+def create_app(services: Services) -> FastAPI:
+    """Make the app. FastAPI's own docs pages load scripts from elsewhere, so they are off."""
+    app = bare_app()
+    app.state.services = services
+    return app
+
+
+def bare_app() -> FastAPI:
+    """Make the app without anything to work with: enough to describe it."""
+    app = _App(
+        title=TITLE,
+        summary="Judges outbound traffic by jurisdiction",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+class _App(FastAPI):
+    """FastAPI with our own description of itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the app, once."""
+        if not self.openapi_schema:
+            self.openapi_schema = openapi_document(self)
+        return self.openapi_schema

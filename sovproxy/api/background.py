@@ -1,0 +1,57 @@
+"""What the API does by itself while it runs: retention, once an hour."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from fastapi.concurrency import run_in_threadpool
+
+from sovproxy.store.retention import delete_old_events, delete_old_rollups
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+
+    from sovproxy.api.services import Services
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS: Final = 3600
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run the retention job for as long as the app runs."""
+    job = asyncio.create_task(_keep_retention(app.state.services))
+    try:
+        yield
+    finally:
+        job.cancel()
+        with suppress(asyncio.CancelledError):
+            await job
+
+
+async def _keep_retention(services: Services) -> None:
+    while True:
+        try:
+            await run_in_threadpool(apply_retention, services)
+        except Exception:
+            log.exception("retention: old events could not be deleted; next attempt in an hour")
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+def apply_retention(services: Services) -> int:
+    """Delete what is older than the policy's retention; give the number of events deleted.
+
+    Raises StoreUnavailable.
+    """
+    now = services.clock()
+    events = delete_old_events(services.store, now, services.retention_days())
+    rollups = delete_old_rollups(services.store, now)
+    if events or rollups:
+        log.info("retention: %d events and %d rollups deleted", events, rollups)
+    return events

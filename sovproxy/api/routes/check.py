@@ -1,0 +1,69 @@
+"""Where does a destination stand: the same answer as the proxy's and the command line's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003  # FastAPI reads annotations
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from sovproxy.api.access import allow
+from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.tokens import Role
+
+router = APIRouter(prefix="/api/v1", tags=["check"], dependencies=[allow(*Role)])
+
+MAX_CHECKS = 100
+_EXAMPLE = {
+    "query": "zoom.us",
+    "host": "zoom.us",
+    "service": {"id": "zoom", "name": "Zoom", "category": "videoconference"},
+    "control": ["US"],
+    "standing": "abroad",
+    "verdict": {"action": "block", "rule": "video-abroad", "reason": "…", "alternative": None},
+    "evidence": [],
+}
+
+Destination = Annotated[str, Field(min_length=1, max_length=2048)]
+Address = Annotated[str, Field(max_length=64, description="The address its name resolves to.")]
+Group = Annotated[str, Field(max_length=100, description="The group of the client.")]
+
+
+class CheckQuery(BaseModel):
+    """One destination: a host, a URL or an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Destination
+    ip: Address = ""
+    group: Group = ""
+
+
+class CheckInput(BaseModel):
+    """Some destinations, for clients of one group."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queries: Annotated[list[Destination], Field(min_length=1, max_length=MAX_CHECKS)]
+    ip: Address = ""
+    group: Group = ""
+
+
+class CheckAnswers(BaseModel):
+    """One answer per destination, in the order of the question."""
+
+    items: list[Mapping[str, object]] = Field(examples=[[_EXAMPLE]])
+
+
+@router.get("/check", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
+def check_one(query: Annotated[CheckQuery, Query()], services: ServicesDep) -> Mapping[str, object]:
+    """Judge one destination. Nothing is resolved and nothing is recorded."""
+    return services.judge.check(query.q, query.ip, query.group)
+
+
+@router.post("/check")
+def check_many(body: CheckInput, services: ServicesDep) -> CheckAnswers:
+    """Judge up to 100 destinations. Nothing is resolved and nothing is recorded."""
+    judge = services.judge
+    return CheckAnswers(items=[judge.check(query, body.ip, body.group) for query in body.queries])

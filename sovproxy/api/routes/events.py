@@ -1,0 +1,84 @@
+"""Events: nodes deliver them, analysts search and count them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID  # noqa: TC003  # FastAPI reads annotations
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from sovproxy.api.access import allow
+from sovproxy.api.problems import ApiProblem
+from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.store.queries import Facet, get_event
+from sovproxy.usecases.ingest import IngestAnswer, ingest
+from sovproxy.usecases.searching import (
+    MAX_COUNTS,
+    MAX_PAGE,
+    Counts,
+    EventPage,
+    FilterInput,
+    count_connections,
+    search_page,
+)
+from sovproxy.usecases.tokens import Role
+
+router = APIRouter(prefix="/api/v1", tags=["events"])
+
+MAX_INGEST_BYTES = 4 * 1024 * 1024
+
+_READERS = allow(Role.ANALYST, Role.ADMIN)
+
+
+class EventQuery(FilterInput):
+    """A search: a filter, the size of a page, and where to go on."""
+
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+    cursor: str = Field(default="", max_length=100, description="`next` of the page before.")
+
+
+class CountQuery(FilterInput):
+    """A count: a filter, the facet to count by, and how many values to give at most."""
+
+    by: Facet
+    limit: int = Field(default=100, ge=1, le=MAX_COUNTS)
+
+
+@router.post(
+    "/events",
+    dependencies=[allow(Role.NODE)],
+    openapi_extra={"x-body": "ingest"},
+    max_body_size=MAX_INGEST_BYTES,
+)
+async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
+    """Store a batch of events and rollups, each id once; safe to repeat.
+
+    A malformed record is named in `refused` and the others are stored. What is accepted is
+    durable when the answer leaves.
+    """
+    return await run_in_threadpool(ingest, services.store, await request.body())
+
+
+@router.get("/events", dependencies=[_READERS], response_model=EventPage)
+def search(query: Annotated[EventQuery, Query()], services: ServicesDep) -> Response:
+    """Search events, newest first."""
+    page = search_page(services.store, query, query.limit, query.cursor)
+    return Response(page.model_dump_json(), media_type="application/json")
+
+
+@router.get("/events/{event_id}", dependencies=[_READERS])
+def one_event(event_id: UUID, services: ServicesDep) -> Event:
+    """Give one event by its id."""
+    event = get_event(services.store, event_id)
+    if event is None:
+        raise ApiProblem(404, "no-such-event", "there is no event with this id")
+    return event
+
+
+@router.get("/counts", dependencies=[_READERS])
+def counts(query: Annotated[CountQuery, Query()], services: ServicesDep) -> Counts:
+    """Count connections by a facet, from events and rollups together."""
+    return count_connections(services.store, query, query.by, query.limit)

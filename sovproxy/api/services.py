@@ -1,0 +1,63 @@
+"""What the API is given to work with. Nothing in it is global: an app is made from one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  # FastAPI reads annotations
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003  # FastAPI reads annotations
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+
+from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
+
+
+class Judge(Protocol):
+    """What answers `check`: `sovproxy.usecases.judging.Judge` does."""
+
+    def check(self, query: str, ip: str = "", group: str = "") -> Mapping[str, object]:
+        """Judge a host, URL or address; the answer is the JSON object of DESIGN.md §7."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DataAge:
+    """A database or catalogue in use. `as_of` is an ISO date or empty; `stale` means over 90 days
+    old."""
+
+    name: str
+    as_of: str
+    stale: bool
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of one app.
+
+    `proxy_address` is the `host:port` under which clients reach the proxy. `ca_file` is a PEM file
+    with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
+    the reason why the present policy file is not in force, or an empty text.
+    """
+
+    store: Store
+    judge: Judge
+    proxy_address: str
+    ca_file: Path
+    internal_domains: Callable[[], Sequence[str]]
+    retention_days: Callable[[], int]
+    data_ages: Callable[[], Sequence[DataAge]]
+    policy_problem: Callable[[], str]
+    clock: Callable[[], datetime] = _utc_now
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app that got this request."""
+    return cast("Services", request.app.state.services)
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,57 @@
+"""Puts the API together from the settings of one installation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sovproxy.api.app import create_app
+from sovproxy.api.services import DataAge, Services
+from sovproxy.store.database import open_store
+from sovproxy.usecases.judging import Judge
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from sovproxy.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 1.0
+
+
+def app_of(settings: Settings) -> FastAPI:
+    """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
+    judge = Judge(settings)
+    threading.Thread(target=_follow, args=(judge,), name="refresh", daemon=True).start()
+    return create_app(
+        Services(
+            store=open_store(settings.effective_store_url),
+            judge=judge,
+            proxy_address=f"{settings.proxy_host}:{settings.proxy_port}",
+            ca_file=settings.ca_certificate,
+            internal_domains=lambda: judge.policy.internal_domains,
+            retention_days=lambda: judge.policy.retention_days,
+            data_ages=lambda: _data_ages(judge),
+            policy_problem=lambda: judge.policy_file.last_error,
+        )
+    )
+
+
+def _follow(judge: Judge) -> None:
+    """Notice changes of policy and databases, for as long as the process lives."""
+    while True:
+        time.sleep(REFRESH_SECONDS)
+        try:
+            judge.refresh()
+        except Exception:
+            log.exception("refresh failed; what was in force stays in force")
+
+
+def _data_ages(judge: Judge) -> list[DataAge]:
+    return [
+        DataAge(status.kind, status.built, status.stale)
+        for status in judge.databases.status(time.time())
+    ]
