@@ -224,6 +224,14 @@ async def refuse_connect(node: Node, passage: Passage, client: Client) -> http.R
     return _problem(facts, language_for("", node.policy.language))
 
 
+def established() -> http.Response:
+    """Accept a CONNECT without connecting; RFC 9110 §9.3.6 wants no Content-Length here."""
+    response = http.Response.make(200)
+    response.headers.clear()
+    response.reason = "Connection established"
+    return response
+
+
 def not_reachable(host: str) -> http.Response:
     """Answer for a name that does not resolve, in the shape of RFC 9457."""
     return plain_problem(502, "The name does not resolve", host)

@@ -126,7 +126,7 @@ class Gate:
             session.told = True
             flow.response = await answers.refuse_connect(self.node, passage, session.client)
         else:
-            flow.response = http.Response.make(200)
+            flow.response = answers.established()
 
     @guarded
     async def next_layer(self, data: proxy_layer.NextLayer) -> None:

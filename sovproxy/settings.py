@@ -80,6 +80,21 @@ class Settings(BaseSettings):
         return f"http://{self.api_host}:{self.api_port}"
 
     @property
+    def ca_folder(self) -> Path:
+        """Where the node's CA lies; its key never leaves this folder."""
+        return self.data_dir / "ca"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The CA's certificate (never the key), under the name that mitmproxy gives it."""
+        return self.ca_folder / "mitmproxy-ca-cert.pem"
+
+    @property
+    def node_token_file(self) -> Path:
+        """The local node's token for the API (mode 0600)."""
+        return self.data_dir / "node" / "token"
+
+    @property
     def effective_store_url(self) -> str:
         """The store's SQLAlchemy URL, with the default filled in."""
         return self.store_url or f"sqlite:///{self.data_dir / 'sovproxy.sqlite'}"

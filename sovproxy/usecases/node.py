@@ -21,6 +21,7 @@ from sovproxy.events.spool import SpoolUnwritable
 from sovproxy.usecases.acknowledging import Acknowledgements, Offers, load_secret
 from sovproxy.usecases.judging import Judge
 from sovproxy.usecases.resolving import Resolver
+from sovproxy.usecases.tokens import read_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,9 +84,10 @@ class Node:
         self.acknowledgements = Acknowledgements(folder / "acknowledgements.json")
         self.recorder = open_recorder(folder / "spool", self.name)
         self._pseudonyms = Pseudonyms(folder / "pseudonym-keys.json", self.policy.retention_days)
-        token_file = folder / "token"
         self.delivery = Delivery(
-            SpoolReader(folder / "spool"), settings.api_url, lambda: read_token(token_file)
+            SpoolReader(folder / "spool"),
+            settings.api_url,
+            lambda: read_token(settings.node_token_file),
         )
         self.errors = 0
         """Hooks that failed since the start."""
@@ -208,11 +210,3 @@ class Node:
         except SpoolUnwritable as error:
             self.errors += 1
             log.warning("event %s is not on record: %s", event.id, error)
-
-
-def read_token(path: Path) -> str:
-    """The node's API token, or empty while there is none."""
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""

@@ -1,0 +1,79 @@
+"""`sovproxy run`: proxy and API on embedded defaults, and what to do next."""
+
+from __future__ import annotations
+
+import logging
+
+import typer
+
+from sovproxy.cli.exits import FAILURE, or_exit
+from sovproxy.errors import SovproxyError
+from sovproxy.settings import Settings
+from sovproxy.store.database import open_store
+from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.running import Supervisor, processes_of
+from sovproxy.usecases.tokens import ensure_first_admin, ensure_node_token
+
+
+def run() -> None:
+    """Start the proxy and the admin API on this machine, and keep them running.
+
+    Everything is written below the data directory. SIGTERM or Ctrl-C ends it.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = or_exit(Settings)
+    judge = or_exit(lambda: Judge(settings))  # refuse a bad policy or catalogue before starting
+    token = or_exit(lambda: _prepare(settings))
+    supervisor = Supervisor(processes_of(settings))
+    supervisor.heed_signals()
+    try:
+        supervisor.run(lambda: typer.echo(_welcome(settings, judge, token)))
+    except SovproxyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILURE) from None
+
+
+def _prepare(settings: Settings) -> str | None:
+    """Make the data directory, the store and the tokens; the first admin's token, once."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = open_store(settings.effective_store_url)
+    try:
+        ensure_node_token(store, settings.node_token_file, settings.node)
+        return ensure_first_admin(store)
+    finally:
+        store.close()
+
+
+def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
+    proxy = f"http://{settings.proxy_host}:{settings.proxy_port}"
+    policy = judge.policy
+    lines = [
+        "",
+        f"sovproxy is running with policy {policy.id} ({policy.version}).",
+        "",
+        f"  Proxy        {proxy}",
+        f"  PAC          {settings.api_url}/proxy.pac",
+        f"  API          {settings.api_url}/api/v1  (description: {settings.api_url}/openapi.json)",
+        f"  CA           {settings.api_url}/ca.pem  (to be trusted by the workstations' browsers)",
+        f"  Data         {settings.data_dir}",
+        f"  Admin token  {token or 'made at the first start; `sovproxy tokens create` makes more'}",
+        "",
+        "See a prompt:",
+        f"  curl -x {proxy} --cacert {settings.ca_certificate} https://zoom.us/j/123",
+        "See the events:",
+        "  sovproxy events tail",
+        "",
+        *_doubts(judge),
+    ]
+    return "\n".join(lines)
+
+
+def _doubts(judge: Judge) -> list[str]:
+    """What the admin should know before relying on it."""
+    doubts = [f"Warning: {warning}" for warning in judge.policy_file.warnings]
+    if judge.geo.stale:
+        doubts.append(
+            "Warning: the GeoIP and ASN databases are older than 90 days; "
+            "`sovproxy data status` shows them, `sovproxy data import FILE` replaces them."
+        )
+    return doubts
