@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from sovproxy.api import problems
 from sovproxy.api.background import lifespan
+from sovproxy.api.body_limit import BodyLimit
 from sovproxy.api.headers import SecurityHeaders
 from sovproxy.api.openapi import TITLE, openapi_document
 from sovproxy.api.routes import check, client_setup, events, status
@@ -35,8 +36,8 @@ def bare_app() -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
     )
+    app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=events.BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
     for router in ROUTERS:

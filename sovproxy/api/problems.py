@@ -69,7 +69,7 @@ class ApiProblem(Exception):
 def install(app: FastAPI) -> None:
     """Make `app` answer every error as a problem."""
     app.add_exception_handler(ApiProblem, _on_problem)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(InvalidCursor, _on_invalid_input)
     app.add_exception_handler(InvalidBatch, _on_invalid_input)
@@ -104,7 +104,8 @@ def _on_problem(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, error.status, error.slug, str(error), headers=error.headers)
 
 
-def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """Answer what the framework found: an unknown address, a wrong method, a body too large."""
     assert isinstance(error, HTTPException)  # noqa: S101  # for the type checker
     status = HTTPStatus(error.status_code)
     slug = status.phrase.lower().replace(" ", "-")

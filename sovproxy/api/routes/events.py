@@ -28,7 +28,7 @@ from sovproxy.usecases.tokens import Role
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
-MAX_INGEST_BYTES = 4 * 1024 * 1024
+BODY_BYTES = {"/api/v1/events": 4 * 1024 * 1024}
 
 _READERS = allow(Role.ANALYST, Role.ADMIN)
 
@@ -51,7 +51,6 @@ class CountQuery(FilterInput):
     "/events",
     dependencies=[allow(Role.NODE)],
     openapi_extra={"x-body": "ingest"},
-    max_body_size=MAX_INGEST_BYTES,
 )
 async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
     """Store a batch of events and rollups, each id once; safe to repeat.

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sovproxy.decide.words import Action
+from sovproxy.events.event import Rollup
+from sovproxy.store.database import open_store, sqlite_url
+from sovproxy.usecases.ingest import InvalidBatch, ingest
+from sovproxy.usecases.tokens import Role
+
+from .conftest import NOW
+
+
+def test_a_batch_is_stored_and_can_be_found(server, make_event):
+    events = [make_event(minutes=number) for number in range(3)]
+    answer = server.deliver(events)
+    assert answer.json() == {"accepted": 3, "duplicates": 0, "refused": []}
+    items = server.get("/api/v1/events").json()["items"]
+    assert items == [json.loads(event.to_json()) for event in events]
+
+
+def test_delivering_twice_stores_once(server, make_event):
+    events = [make_event(), make_event()]
+    server.deliver(events[:1])
+    assert server.deliver(events).json() == {"accepted": 1, "duplicates": 1, "refused": []}
+    assert server.deliver(events).json() == {"accepted": 0, "duplicates": 2, "refused": []}
+    assert len(server.get("/api/v1/events").json()["items"]) == 2
+
+
+def test_one_batch_may_hold_an_id_twice(server, make_event):
+    event = make_event()
+    assert server.deliver([event, event]).json()["duplicates"] == 1
+
+
+def test_a_malformed_record_is_named_and_the_others_are_stored(server, make_event):
+    good = [json.loads(make_event().to_json()) for _ in range(3)]
+    bad = [{**good[0], "port": 99999}, {**good[0], "path": "/private"}, "text", None]
+    body = {"events": [bad[0], good[0], bad[1], good[1], bad[2], bad[3], good[2]]}
+    answer = server.client.post("/api/v1/events", json=body, headers=server.as_role(Role.NODE))
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 3
+    refused = answer.json()["refused"]
+    assert [(item["list"], item["index"]) for item in refused] == [
+        ("events", 0),
+        ("events", 2),
+        ("events", 4),
+        ("events", 5),
+    ]
+    assert refused[0]["problem"].startswith("port: ")
+    assert refused[1]["problem"].startswith("path: ")
+    assert "/private" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "{",
+        '{"events": 1}',
+        '{"event": []}',
+        '{"events": [] , "rollups": {}}',
+        "\xff",
+        json.dumps({"events": [{}] * 5001}),
+        "[" * 100_000,
+    ],
+)
+def test_a_body_that_is_no_batch_is_refused_whole(server, assert_problem, body):
+    headers = server.as_role(Role.NODE)
+    answer = server.client.post("/api/v1/events", content=body.encode("latin-1"), headers=headers)
+    assert_problem(answer, 422, "invalid-request")
+
+
+def test_a_body_over_4_mib_is_refused_by_its_length(server, assert_problem):
+    body = b'{"events":[' + b" " * (4 * 1024 * 1024) + b"]}"
+    answer = server.client.post("/api/v1/events", content=body, headers=server.as_role(Role.NODE))
+    assert_problem(answer, 413)
+
+
+def test_a_body_over_4_mib_without_a_length_is_refused_too(server, assert_problem):
+    chunks = (b" " * 65536 for _ in range(100))
+    answer = server.client.post("/api/v1/events", content=chunks, headers=server.as_role(Role.NODE))
+    assert_problem(answer, 413)
+
+
+def test_other_routes_take_at_most_64_kib(server, assert_problem):
+    body = {"queries": ["x" * 2000] * 50}
+    answer = server.client.post("/api/v1/check", json=body, headers=server.as_role(Role.WORKER))
+    assert_problem(answer, 413)
+
+
+def test_what_was_accepted_survives_a_kill_of_the_process(tmp_path, make_event):
+    """The store's process is killed right after it says that the batch is in."""
+    url = sqlite_url(tmp_path / "s.sqlite")
+    script = (
+        "import sys,os,signal\n"
+        "from sovproxy.store.database import open_store\n"
+        "from sovproxy.usecases.ingest import ingest\n"
+        "store = open_store(sys.argv[1])\n"
+        "print(ingest(store, sys.stdin.buffer.read()).accepted, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    body = b'{"events":[%s]}' % b",".join(make_event().to_json() for _ in range(200))
+    done = subprocess.run(
+        [sys.executable, "-c", script, url], input=body, capture_output=True, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"200\n", -9)
+    store = open_store(url)
+    assert ingest(store, body).duplicates == 200
+    store.close()
+
+
+def test_rollups_are_stored_once_too(server):
+    rollup = Rollup(start=NOW, seconds=60, node="n", action=Action.ALLOW, rule="default", count=7)
+    assert server.deliver([], [rollup]).json()["accepted"] == 1
+    assert server.deliver([], [rollup]).json()["duplicates"] == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(events=JSON | st.lists(JSON), rollups=JSON | st.lists(JSON), raw=st.binary())
+def test_any_body_is_stored_or_refused_in_our_words(services, events, rollups, raw):
+    for body in (json.dumps({"events": events, "rollups": rollups}).encode(), raw):
+        try:
+            answer = ingest(services.store, body)
+        except InvalidBatch:
+            continue
+        assert answer.accepted == 0
+        assert len(answer.refused) == len(events) + len(rollups)
+
+
+def test_a_record_from_tomorrow_is_stored_as_it_says(server, make_event):
+    """A node's clock may be wrong; that is no reason to lose what it decided."""
+    event = make_event(minutes=-timedelta(days=1).total_seconds() / 60)
+    assert server.deliver([event]).json()["accepted"] == 1

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter
+
+from sovproxy.api.access import EVERYBODY, access_rows, allow
+from sovproxy.api.app import ROUTERS, bare_app
+from sovproxy.api.openapi import openapi_text, roles_table, with_roles_table
+from sovproxy.usecases.tokens import Role, create_token, list_tokens, revoke_token
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+# Written by hand on purpose: the code is compared with what was meant.
+MEANT = {
+    ("GET", "/api/v1/ca"): None,
+    ("GET", "/api/v1/check"): {"node", "worker", "analyst", "admin", "auditor"},
+    ("POST", "/api/v1/check"): {"node", "worker", "analyst", "admin", "auditor"},
+    ("GET", "/api/v1/counts"): {"analyst", "admin"},
+    ("GET", "/api/v1/events"): {"analyst", "admin"},
+    ("POST", "/api/v1/events"): {"node"},
+    ("GET", "/api/v1/events/{event_id}"): {"analyst", "admin"},
+    ("GET", "/api/v1/health"): None,
+    ("GET", "/api/v1/pac"): None,
+    ("GET", "/api/v1/version"): {"node", "worker", "analyst", "admin", "auditor"},
+    ("GET", "/ca.pem"): None,
+    ("GET", "/proxy.pac"): None,
+}
+
+
+def test_the_code_states_the_roles_that_were_meant():
+    assert {(method, path): roles for method, path, roles in access_rows(ROUTERS)} == MEANT
+
+
+def test_every_cell_of_the_table_holds_on_a_running_server(server, assert_problem):
+    headers = {role: server.as_role(role) for role in Role}
+    for (method, path), roles in MEANT.items():
+        url = path.replace("{event_id}", "01a20692-8621-70d7-a99f-dbc898c77802")
+        anonymous = server.client.request(method, url)
+        if roles is not None:
+            assert_problem(anonymous, 401, "unauthorized")
+            assert anonymous.headers["www-authenticate"].startswith("Bearer realm=")
+        else:
+            assert anonymous.status_code == 200
+        for role in Role:
+            answer = server.client.request(method, url, headers=headers[role])
+            if roles is None or role in roles:
+                assert answer.status_code not in {401, 403}, (method, path, role)
+            else:
+                assert "insufficient_scope" in answer.headers["www-authenticate"]
+                assert_problem(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer x", "Basic dTpw", f"Bearer sov_{'0' * 16}_{'A' * 43}"],
+)
+def test_a_bad_authorization_header_is_401(server, assert_problem, header):
+    answer = server.client.get("/api/v1/events", headers={"authorization": header})
+    assert_problem(answer, 401, "unauthorized")
+
+
+def test_a_revoked_token_is_useless_at_once(server, assert_problem):
+    headers = server.as_role(Role.ANALYST)
+    assert server.client.get("/api/v1/events", headers=headers).status_code == 200
+    [token] = list_tokens(server.services.store)
+    revoke_token(server.services.store, token.id)
+    assert_problem(server.client.get("/api/v1/events", headers=headers), 401)
+
+
+def test_an_expired_token_is_useless(server, assert_problem):
+    past = datetime.now(UTC) - timedelta(days=3)
+    token = create_token(server.services.store, Role.ANALYST, "old", days=2, now=past)
+    answer = server.client.get("/api/v1/events", headers={"authorization": f"Bearer {token}"})
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert_problem(answer, 401)
+
+
+def test_a_token_with_another_secret_is_refused(server, assert_problem):
+    token = create_token(server.services.store, Role.ADMIN, "admin")
+    forged = token[:-43] + "A" * 43
+    answer = server.client.get("/api/v1/events", headers={"authorization": f"Bearer {forged}"})
+    assert_problem(answer, 401)
+
+
+def test_a_route_that_states_no_role_is_found():
+    router = APIRouter()
+    router.add_api_route("/forgotten", lambda: None)
+    with pytest.raises(LookupError, match="/forgotten must state once"):
+        access_rows([router])
+
+
+def test_a_route_that_states_two_things_is_found():
+    router = APIRouter(dependencies=[EVERYBODY])
+    router.add_api_route("/both", lambda: None, dependencies=[allow(Role.ADMIN)])
+    with pytest.raises(LookupError, match="/both must state once"):
+        access_rows([router])
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code():
+    text = (DOCS / "api.md").read_text("utf-8")
+    assert text == with_roles_table(text, roles_table(ROUTERS))
+
+
+def test_the_openapi_file_in_the_docs_describes_this_code():
+    assert (DOCS / "openapi.json").read_text("utf-8") == openapi_text(bare_app())
