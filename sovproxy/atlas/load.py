@@ -33,9 +33,11 @@ SHIPPED = Path(__file__).parent / "data"
 class Details:
     """What the catalogue says of a service beyond what deciding needs.
 
-    `ports` are lines in the vendor's words; `seen_in` are ASNs it was seen in.
+    `covers` names its parts; `ports` are lines in the vendor's words; `seen_in` are ASNs it was
+    seen in.
     """
 
+    covers: str = ""
     ports: tuple[str, ...] = ()
     apps: tuple[App, ...] = ()
     tenant_headers: tuple[TenantHeader, ...] = ()
@@ -137,6 +139,7 @@ def _details(collection: Collection) -> dict[str, Details]:
 
 def _detail(entry: ServiceFile) -> Details:
     return Details(
+        covers=entry.covers or "",
         ports=tuple(entry.ports),
         apps=tuple(entry.apps),
         tenant_headers=tuple(entry.tenant_headers),

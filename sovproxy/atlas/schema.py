@@ -155,7 +155,10 @@ class ServiceFile(Strictest):
     """`services/<id>.yaml`: one service."""
 
     id: Id = Field(description="The file's name without `.yaml`. Policies name services by it.")
-    name: Text = Field(description="The name people know.")
+    name: Text = Field(description="The name people know; prompts show it.")
+    covers: Text | None = Field(
+        default=None, description="What belongs to it, where the name does not say."
+    )
     category: Category = Field(description="What it is for; policies name categories.")
     operator: Id = Field(description="Id of the legal entity that runs it (see operators).")
     stance: Stance = Field(
