@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -170,13 +172,65 @@ def facts() -> Callable[..., PromptFacts]:
     return make_facts
 
 
+@dataclass
+class Element:
+    """An element of a page: its tag, attributes and all the text in it."""
+
+    tag: str
+    attributes: dict[str, str]
+    text: str = ""
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[Element] = []
+        self.open: list[Element] = []
+
+    def handle_starttag(self, tag, attrs) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self.elements.append(element)
+        if tag in {"dd", "li", "p"}:
+            self.handle_data(" ")
+        if tag not in {"meta", "link", "input", "br"}:
+            self.open.append(element)
+
+    def handle_endtag(self, tag) -> None:
+        while self.open and self.open.pop().tag != tag:
+            pass
+
+    def handle_data(self, data) -> None:
+        for element in self.open:
+            element.text += data
+
+
+def read_elements(html: bytes) -> list[Element]:
+    reader = _Reader()
+    reader.feed(html.decode())
+    for element in reader.elements:
+        if element.tag != "textarea":
+            element.text = re.sub("[ \n]+", " ", element.text).strip(" ")
+    return reader.elements
+
+
+@pytest.fixture(scope="session")
+def elements() -> Callable[[bytes], list[Element]]:
+    """The elements of a page, as a parser sees them."""
+    return read_elements
+
+
 @contextmanager
-def _served(page) -> Iterator[str]:
-    """Serve one page with its own header fields on loopback; every other path is a 404."""
+def _served(page) -> Iterator[SimpleNamespace]:
+    """Serve one page with its own header fields on loopback; every other path is a 404.
+
+    Gives its `url` and the `hits` that reached the server, as "GET /path".
+    """
+    hits = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path.startswith("/j/")
+            hits.append(f"{self.command} {self.path}")
+            found = self.path == "/j/123"
             body = page.html if found else b"not found"
             self.send_response(page.status if found else 404)
             for name, value in page.headers if found else ():
@@ -191,7 +245,7 @@ def _served(page) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/j/123"
+        yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}/j/123", hits=hits)
     finally:
         server.shutdown()
         server.server_close()
@@ -199,13 +253,17 @@ def _served(page) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def served() -> Callable:
-    """Serve a page on loopback: `with served(page) as url`."""
+    """Serve a page on loopback: `with served(page) as site`."""
     return _served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
-    """Debian's Chromium, quiet: it makes no request of its own."""
+    """Debian's Chromium, quiet: it makes no request of its own.
+
+    Closed with its module: Playwright keeps an event loop running meanwhile, which would disturb
+    tests that start their own.
+    """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only browser tests need it
 
     arguments = [
