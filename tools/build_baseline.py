@@ -31,6 +31,7 @@ from netaddr import IPRange, IPSet
 
 BASELINE = Path(__file__).parents[1] / "sovproxy" / "atlas" / "baseline"
 SAMPLE = 20_000
+RECORD_SIZE = 24
 
 type Row = tuple[int, int, int, str]
 """First and last address as integers, ASN, organisation."""
@@ -77,14 +78,21 @@ def main() -> int:
     """Fetch, build, check against the source, compress, write the manifest."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        location = label(fetch(LOCATION, folder)["geo-whois-asn-country.mmdb"], folder)
+        location = bytearray(fetch(LOCATION, folder)["geo-whois-asn-country.mmdb"])
+        blank_reserved(location, folder)
+        location = label(location, folder)
         files = fetch(NETWORK, folder)
         rows = [*read_rows(files["asn-ipv4.csv"]), *read_rows(files["asn-ipv6.csv"])]
         network = write_network(rows, NETWORK.stamp, folder / "network.mmdb")
         compare(rows, folder / "network.mmdb")
+    packed = {"location": compress(location), "network": compress(network)}
+    entries = {
+        "location": entry("location", location, packed["location"], LOCATION),
+        "network": entry("network", network, packed["network"], NETWORK),
+    }
     BASELINE.mkdir(exist_ok=True)
-    entries = {"location": ship("location", location, LOCATION)}
-    entries["network"] = ship("network", network, NETWORK)
+    for kind, content in packed.items():
+        (BASELINE / f"{kind}.mmdb.xz").write_bytes(content)
     manifest = json.dumps(entries, indent=2, sort_keys=True) + "\n"
     (BASELINE / "baseline.json").write_text(manifest, encoding="utf-8")
     print(manifest, end="")
@@ -181,7 +189,36 @@ def _expected(ordered: list[Row], number: int) -> dict[str, object] | None:
     return _record(*ordered[index][2:])
 
 
-def label(content: bytes, folder: Path) -> bytes:
+def blank_reserved(content: bytearray, folder: Path) -> None:
+    """Take out what the source says about addresses that are nobody's: private, documentation…
+
+    The package has 192.168.0.0/16 and 172.16.0.0/12 in Australia.
+    """
+    path = folder / "upstream.mmdb"
+    path.write_bytes(content)
+    with maxminddb.open_database(path) as reader:
+        nodes, size = reader.metadata().node_count, reader.metadata().record_size
+        reserved = [net for net, _ in reader if not net.is_global or net.is_multicast]
+    if size != RECORD_SIZE:
+        sys.exit(f"the country database has records of {size} bits, wanted {RECORD_SIZE}")
+    for network in reserved:
+        print(f"taken out: {network}")
+        at = _record_of(content, network)
+        content[at : at + 3] = nodes.to_bytes(3)
+
+
+def _record_of(content: bytearray, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> int:
+    """Walk the search tree (MaxMind DB format 2.0) to a network; give its record's offset."""
+    length = network.prefixlen + 128 - network.max_prefixlen  # IPv4 stands under ::/96
+    bits = f"{int(network.network_address):0128b}"[:length]
+    node = at = 0
+    for bit in bits:
+        at = node * 6 + 3 * int(bit)
+        node = int.from_bytes(content[at : at + 3])
+    return at
+
+
+def label(content: bytearray, folder: Path) -> bytearray:
     """Give the country database a type and a description; the package has none that says much."""
     path = folder / "location.mmdb"
     path.write_bytes(content)
@@ -199,13 +236,18 @@ def label(content: bytes, folder: Path) -> bytes:
         "description": {"en": "ip-location-db geo-whois-asn-country (NRO; CC BY 4.0)"},
     }
     body = content[: content.rindex(METADATA_MAGIC)]
-    return body + METADATA_MAGIC + Encoder(cache=False).encode_meta(meta)
+    return body + METADATA_MAGIC + bytearray(Encoder(cache=False).encode_meta(meta))
 
 
-def ship(kind: str, content: bytes, package: Package) -> dict[str, object]:
-    """Compress one database into the baseline folder; give its entry of the manifest."""
-    packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
-    (BASELINE / f"{kind}.mmdb.xz").write_bytes(packed)
+def compress(content: bytes | bytearray) -> bytes:
+    """Compress as far as xz goes."""
+    return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+
+
+def entry(
+    kind: str, content: bytes | bytearray, packed: bytes, package: Package
+) -> dict[str, object]:
+    """Describe one database for the manifest."""
     return {
         "file": f"{kind}.mmdb.xz",
         "source": f"ip-location-db {package.name.partition('/')[2]} {package.version}",

@@ -49,7 +49,10 @@ class Limits:
 
 def shown(url: str) -> str:
     """Give a URL without what may be secret in it: user, password, query (IPinfo's token)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a URL that cannot be read"
     host = parts.netloc.rpartition("@")[2]
     return printable(urlunsplit((parts.scheme, host, parts.path, "", "")), 300)
 
@@ -59,9 +62,10 @@ def fetch(url: str, out: IO[bytes], etag: str = "", limits: Limits | None = None
 
     Raises UnusableDatabase, with nothing secret in its text. The caller discards `out` then.
     """
-    base, fragment = urldefrag(url)
     limits = limits or Limits()
+    base = url
     try:
+        base, fragment = urldefrag(url)
         wanted = _wanted(base, fragment, limits)
         if _is_local(base):
             return _take(_local(base), out, wanted, limits, Fetched())

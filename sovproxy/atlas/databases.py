@@ -120,7 +120,8 @@ class Databases:
     def _status(self, kind: Kind, now: float) -> Status:
         status = Status(kind, "imported", str(self.folder / database_shelf.MANIFEST))
         try:
-            status = replace(status, origin=self.origin(kind), path=str(self.path(kind)))
+            status = replace(status, origin=self.origin(kind))
+            status = replace(status, path=str(self.path(kind)))
             shelf = database_shelf.read(self.folder)[kind]
             status = replace(status, previous=bool(_files(shelf)))
             if status.origin == "imported" and shelf.current:

@@ -9,6 +9,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from sovproxy.atlas.database_baseline import unpacked
+from sovproxy.atlas.mmdb_schema import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -55,3 +58,22 @@ def mmdb(tmp_path: Path) -> Write:
 def now() -> float:
     """23 November 2026, seconds since the epoch."""
     return NOW
+
+
+@pytest.fixture(scope="session")
+def unpacked_baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shipped databases, unpacked once for all tests of this process."""
+    folder = tmp_path_factory.mktemp("baseline")
+    for kind in KINDS:
+        unpacked(kind, folder)
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, unpacked_baseline: Path) -> Path:
+    """A data directory of its own, in which the shipped databases are unpacked already."""
+    folder = tmp_path / "data" / "databases"
+    folder.mkdir(parents=True)
+    for file in unpacked_baseline.iterdir():
+        (folder / file.name).hardlink_to(file)
+    return folder.parent
