@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from sovproxy.policy.known import near_miss
 from sovproxy.policy.schema import PolicyText
-from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
     from sovproxy.errors import Problem
@@ -30,9 +29,10 @@ _PLAIN = (
 
 def explained(problem: Problem, document: Document) -> Problem:
     """The same problem of the file's shape, in plainer words and with a near miss for a key."""
-    loc = _loc_of(problem.where.removesuffix(".[key]"))
+    where = problem.where.removesuffix(".[key]")
+    loc = _loc_of(where)
     if loc and loc[-1] == 0 and loc not in document.places:
-        loc = loc[:-1]
+        where = where.removesuffix("[0]")
     message = problem.message
     if message == _UNKNOWN_KEY:
         message += _hint(str(loc[-1]) if loc else "", _model_at(loc[:-1]))
@@ -40,7 +40,7 @@ def explained(problem: Problem, document: Document) -> Problem:
         if message.startswith(start):
             message = plain + message.removeprefix(start).removeprefix(" or instance of PolicyText")
             break
-    return replace(problem, where=path_text(loc), message=message)
+    return replace(problem, where=where, message=message)
 
 
 def _loc_of(where: str) -> Loc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sovproxy.atlas.load import Atlas, load_atlas
 from sovproxy.decide.facts import Operator, Power, Service, Source
 from sovproxy.decide.words import Effect, PowerStatus, Verification
 from sovproxy.policy.known import Known
@@ -47,3 +48,15 @@ def known() -> Known:
         verification=Verification.VERIFIED,
     )
     return Known.of(services, [an_operator("amazon", "US")], [power])
+
+
+@pytest.fixture(scope="session")
+def atlas() -> Atlas:
+    """The shipped catalogue."""
+    return load_atlas()
+
+
+@pytest.fixture(scope="session")
+def all_known(atlas: Atlas) -> Known:
+    """The names in the shipped catalogue."""
+    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
