@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+
+from sovproxy.decide.words import Action
+from sovproxy.events.event import Event, Rollup
+from sovproxy.store.database import StoreUnavailable, UnusableStore, open_store, sqlite_url
+from sovproxy.store.queries import (
+    Facet,
+    Filter,
+    arrived_after,
+    count_by,
+    get_event,
+    last_arrival,
+    search,
+)
+from sovproxy.store.records import insert_records
+from sovproxy.store.retention import delete_old_events, delete_old_rollups
+
+NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+
+def make_event(**fields):
+    values = {
+        "time": NOW,
+        "node": "n",
+        "kind": "decision",
+        "action": "block",
+        "rule": "r",
+        "policy": "p",
+        "policy_version": "1",
+        "outcome": "closed",
+        "transport": "tcp",
+    }
+    return Event.model_validate(values | fields, strict=False)
+
+
+def make_rollup(**fields):
+    values = {"start": NOW, "seconds": 60, "node": "n", "rule": "r", "action": Action.ALLOW}
+    return Rollup(**values | {"count": 1} | fields)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "store.sqlite"
+
+
+@pytest.fixture
+def store(path):
+    opened = open_store(sqlite_url(path))
+    yield opened
+    opened.close()
+
+
+def test_sqlite_is_durable_and_lets_readers_read_while_one_writes(store):
+    with store.reading() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+
+
+def test_the_file_can_be_read_by_its_owner_only(store, path):
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_an_event_comes_back_exactly_as_it_was(store):
+    event = make_event(
+        time=NOW + timedelta(microseconds=123_457), control=("US", "FR"), asn=2**32 - 1, port=65535
+    )
+    insert_records(store, [event, make_event()], [])
+    assert get_event(store, event.id) == event
+
+
+def test_opening_again_keeps_what_is_stored(store, path):
+    insert_records(store, [make_event()], [])
+    again = open_store(sqlite_url(path))
+    assert len(search(again, Filter(), 10).events) == 1
+    again.close()
+
+
+def test_tables_of_another_version_are_refused_by_name(store, path):
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE sovproxy_schema SET version = 99")
+    connection.close()
+    with pytest.raises(UnusableStore, match="version 99, this sovproxy works with 1"):
+        open_store(sqlite_url(path))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "sqlite://", "sqlite:///:memory:", "nosuchdatabase://x", "sqlite+nodriver:///x"],
+)
+def test_a_url_that_is_no_store_is_refused(url):
+    with pytest.raises(UnusableStore, match="the store"):
+        open_store(url)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error():
+    with pytest.raises(StoreUnavailable, match="cannot be made"):
+        open_store("sqlite:////proc/sovproxy/store.sqlite")
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(path):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database, but long enough to have a header" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        open_store(sqlite_url(path))
+
+
+INSERTER = """
+import sys
+from sovproxy.events.event import Event
+from sovproxy.store.database import open_store
+from sovproxy.store.records import insert_records
+store = open_store(sys.argv[1])
+accepted = duplicates = 0
+for line in sys.stdin.buffer:
+    stored = insert_records(store, [Event.model_validate_json(line)], [])
+    accepted, duplicates = accepted + stored.accepted, duplicates + stored.duplicates
+print(accepted, duplicates)
+"""
+
+
+def test_processes_that_deliver_the_same_events_store_each_once(path, tmp_path):
+    """They also open the store at the same moment, while it has no tables yet."""
+    lines = tmp_path / "events.jsonl"
+    lines.write_bytes(b"".join(make_event().to_json() + b"\n" for _ in range(50)))
+    command = [sys.executable, "-c", INSERTER, sqlite_url(path)]
+    workers = [
+        subprocess.Popen(command, stdin=lines.open("rb"), stdout=subprocess.PIPE) for _ in range(3)
+    ]
+    results = [tuple(map(int, worker.communicate()[0].split())) for worker in workers]
+    assert sum(accepted for accepted, _ in results) == 50
+    assert sum(duplicates for _, duplicates in results) == 100
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(store):
+    broken = make_event().model_copy(update={"node": None})
+    with pytest.raises(Exception, match="NOT NULL"):
+        insert_records(store, [make_event(), broken], [])
+    assert search(store, Filter(), 10).events == []
+
+
+def test_retention_deletes_old_events_in_batches_and_keeps_the_others(store):
+    old = [make_event(time=NOW - timedelta(days=184, minutes=n)) for n in range(25)]
+    kept = [make_event(time=NOW - timedelta(days=182)), make_event()]
+    insert_records(store, old + kept, [])
+    assert delete_old_events(store, NOW, days=183, batch=10) == 25
+    assert {event.id for event in search(store, Filter(), 50).events} == {e.id for e in kept}
+    assert delete_old_events(store, NOW, days=183, batch=10) == 0
+
+
+def test_retention_of_rollups_has_its_own_length(store):
+    insert_records(store, [], [make_rollup(start=NOW - timedelta(days=days)) for days in (1, 800)])
+    assert delete_old_rollups(store, NOW) == 1
+    assert [count.total for count in count_by(store, Facet.RULE, Filter())] == [1]
+
+
+def test_arrival_is_followed_whatever_the_events_own_time(store):
+    """What waited in a node's spool for a day arrives now, and tail must show it."""
+    insert_records(store, [make_event()], [])
+    seen = last_arrival(store)
+    late = make_event(time=NOW - timedelta(days=1))
+    insert_records(store, [late], [])
+    events, seen = arrived_after(store, Filter(), seen)
+    assert events == [late]
+    assert arrived_after(store, Filter(), seen) == ([], seen)
+
+
+def test_following_with_a_filter_skips_what_does_not_fit_for_good(store):
+    insert_records(store, [make_event(rule="a"), make_event(rule="b"), make_event(rule="a")], [])
+    wanted = Filter(rule=["a"])
+    first, seen = arrived_after(store, wanted, 0, limit=1)
+    second, seen = arrived_after(store, wanted, seen, limit=10)
+    assert len(first) == len(second) == 1
+    insert_records(store, [make_event(rule="b")], [])
+    assert arrived_after(store, wanted, seen)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Filter(), "event_time"),
+        (Filter(service=["zoom"]), "event_service_time"),
+        (Filter(action=["block"]), "event_action_time"),
+        (Filter(client=["c"]), "event_client_time"),
+        (Filter(since=NOW), "event_time"),
+    ],
+)
+def test_the_first_page_is_found_by_an_index(store, path, wanted, index):
+    """The query is taken from the engine as it is sent, then explained by SQLite."""
+    sent = []
+    sqlalchemy_event.listen(
+        store._engine, "before_cursor_execute", lambda *args: sent.append(args[2:4])
+    )
+    search(store, wanted, 50)
+    statement, parameters = next(item for item in sent if item[0].startswith("SELECT"))
+    connection = sqlite3.connect(path)
+    plan = " ".join(
+        row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    )
+    connection.close()
+    assert f"USING INDEX {index}" in plan
+    assert "TEMP B-TREE" not in plan
