@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sovproxy.atlas.files import Collection, Item
     from sovproxy.atlas.schema import Fact, OperatorEntry, PowerEntry, ServiceFile, SharedGroup
+    from sovproxy.decide.words import Effect
     from sovproxy.errors import Problem
     from sovproxy.yamlfile import Loc
 
@@ -111,19 +112,18 @@ def powers(collection: Collection, problems: list[Problem]) -> tuple[Power, ...]
             message = "a `power` has an `effect`, a `protection` or `policy` has none"
             problems.append(item.problem(message, "effect"))
         elif item.value.effect is not None:
-            found.append(_power(country, item.value))
+            found.append(_power(country, item.value, item.value.effect))
     return tuple(found)
 
 
-def _power(country: str, entry: PowerEntry) -> Power:
-    assert entry.effect is not None  # noqa: S101 -- the caller leaves out laws without effect
+def _power(country: str, entry: PowerEntry, effect: Effect) -> Power:
     return Power(
         id=entry.id,
         country=country,
         name=entry.name,
         citation=entry.citation,
         year=entry.year,
-        effect=entry.effect,
+        effect=effect,
         status=entry.status,
         status_text=entry.status_text,
         source=source_of(entry),

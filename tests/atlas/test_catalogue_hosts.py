@@ -202,3 +202,20 @@ def test_no_service_claims_a_whole_operator_or_cloud(atlas):
         if listing.pattern in wide and listing.service and listing.service.stance == "replace"
     ]
     assert claimed == []
+
+
+def test_what_the_console_will_show_is_kept_with_the_service(atlas):
+    zoom = atlas.details["zoom"]
+    assert any("8801" in line for line in zoom.ports)
+    assert ("macos", "us.zoom.xos") in {(app.os, app.id) for app in zoom.apps}
+    headers = {header.name for header in atlas.details["slack"].tenant_headers}
+    assert "X-Slack-Allowed-Workspaces" in headers
+    assert atlas.details["webex"].covers.startswith("Cisco Webex")
+    assert "Dutch by name" in atlas.operator_notes["akamai-international"]
+
+
+def test_ways_around_a_policy_are_services_of_their_own(atlas, hosts):
+    assert hosts.find("protonvpn.com").service is atlas.services["proton-vpn"]
+    assert hosts.find("account.proton.me").service is atlas.services["proton"]
+    assert hosts.find("a.trycloudflare.com").service is atlas.services["cloudflare-warp"]
+    assert hosts.find("a.pages.dev").service is atlas.services["cloudflare"]
