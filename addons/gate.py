@@ -14,6 +14,7 @@ mitmproxy logs what a hook raises and lets the flow go on; `guarded` turns that 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from sovproxy.events.event import EventKind, Outcome, Transport
 from . import answers, first_bytes, layers
 from .first_bytes import Speech
 from .guarded import guarded
+from .trim import take_out_content_tools
 
 if TYPE_CHECKING:
     from mitmproxy import connection, tls
@@ -78,12 +80,14 @@ class Gate:
         transparent = any(mode.startswith("transparent") for mode in ctx.options.mode)
         ctx.options.update(
             connection_strategy="lazy" if transparent else "eager",
-            onboarding=False,  # no magic host of mitmproxy's own
             websocket=False,  # upgraded connections are relayed as they are
             rawtcp=True,
             validate_inbound_headers=True,
         )
         self.node.start()
+        gc.collect()
+        gc.freeze()  # the catalogue lives as long as the node: collections need not walk over it
+        take_out_content_tools(ctx.master)
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
 
     async def _refresh(self) -> None:

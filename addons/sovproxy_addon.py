@@ -5,9 +5,36 @@ Settings come from the environment (`SOVPROXY_…`) and the file that SOVPROXY_C
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 from sovproxy_addons.gate import Gate  # type: ignore[import-not-found]  # see pyproject: addons/
 
+from sovproxy.errors import SovproxyError
 from sovproxy.settings import Settings
 from sovproxy.usecases.node import Node
 
-addons = [Gate(Node(Settings()))]
+if TYPE_CHECKING:
+    from mitmproxy.connection import Client
+
+log = logging.getLogger(__name__)
+
+
+class ClosedGate:
+    """Lets nobody in: mitmproxy listens for a moment even when its script could not start."""
+
+    def client_connected(self, client: Client) -> None:
+        """Close the connection at once."""
+        client.error = "sovproxy could not start"
+
+
+def _gate() -> Gate | ClosedGate:
+    try:
+        return Gate(Node(Settings()))
+    except (SovproxyError, ValidationError, OSError) as error:
+        log.error("sovproxy cannot start:\n%s", error)  # noqa: TRY400 - ends mitmdump; no bug of ours
+        return ClosedGate()
+
+
+addons = [_gate()]
