@@ -1,0 +1,225 @@
+"""`sovproxy events`: search, follow and export what is on record.
+
+Filters are FIELD=VALUE: since, until, service, operator, control, standing, action, rule, group,
+node, client, host. One field given several times fits if any value does; all fields must fit. Times
+are ISO 8601 with zone, or how long ago: 30m, 24h, 7d. A host `.zoom.us` is every host below it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003  # Typer reads annotations
+from typing import IO, TYPE_CHECKING, Annotated, Final
+
+import typer
+from pydantic import ValidationError
+
+from sovproxy.cli.exits import FAILURE, or_exit
+from sovproxy.errors import SovproxyError
+from sovproxy.events.event import Event
+from sovproxy.events.text import clean_text, visible
+from sovproxy.settings import Settings
+from sovproxy.store.database import open_store
+from sovproxy.store.queries import arrived_after, last_arrival
+from sovproxy.usecases.searching import FilterInput, search_all
+from sovproxy.yamlfile import path_text
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sovproxy.store.database import Store
+
+POLL_SECONDS: Final = 0.5
+COLUMNS: Final = tuple(Event.model_fields)
+
+_AGO = re.compile(r"([0-9]{1,6})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+app = typer.Typer(name="events", no_args_is_help=True, help=__doc__)
+
+Filters = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+class ExportFormat(StrEnum):
+    """How events are exported."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+@app.command()
+def search(
+    filters: Filters = None,
+    *,
+    as_json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, help="Print at most so many.")] = 50,
+) -> None:
+    """Print events, newest first. To find none is an answer too: the exit code is 0."""
+    wanted = read_filters(filters or [])
+    write = _writer(as_json=as_json)
+    with _open_store() as store:
+        number = sum(write(event) for event in search_all(store, wanted, limit))
+    if not number:
+        typer.echo("No event fits.", err=True)
+
+
+@app.command()
+def tail(
+    filters: Filters = None,
+    *,
+    as_json: JsonOption = False,
+    lines: Annotated[int, typer.Option(min=0, max=500, help="Begin with so many.")] = 10,
+) -> None:
+    """Print the newest events, then follow what arrives, until Ctrl-C."""
+    wanted = read_filters(filters or [])
+    write = _writer(as_json=as_json)
+    with _open_store() as store:
+        seen = last_arrival(store)
+        for event in reversed(list(search_all(store, wanted, lines))):
+            write(event)
+        while True:
+            sys.stdout.flush()
+            events, seen = arrived_after(store, wanted.to_filter(), seen)
+            for event in events:
+                write(event)
+            if not events:
+                time.sleep(POLL_SECONDS)
+
+
+@app.command()
+def export(
+    filters: Filters = None,
+    *,
+    form: Annotated[ExportFormat, typer.Option("--format", help="Lines of JSON, or a table.")],
+    output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+) -> None:
+    """Write all events that fit, newest first, as JSON Lines or CSV."""
+    wanted = read_filters(filters or [])
+    write = _write_csv if form is ExportFormat.CSV else _write_jsonl
+    with _open_store() as store:
+        events = search_all(store, wanted)
+        if output is None:
+            write(events, sys.stdout)
+        else:
+            with _private(output) as file:
+                write(events, file)
+
+
+def read_filters(texts: list[str]) -> FilterInput:
+    """Read FIELD=VALUE texts. Raises typer.BadParameter, naming what is wrong."""
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{clean_text(text, 80)}: FIELD=VALUE is wanted")
+        values[name].append(value)
+    try:
+        return FilterInput.model_validate({key: _value(key, item) for key, item in values.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = clean_text(path_text(first["loc"]), 80)
+        message = first["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(f"{where}: {message}" if where else message) from None
+
+
+def _value(name: str, values: list[str]) -> list[str] | datetime | str:
+    if name not in {"since", "until"}:
+        return values
+    ago = _AGO.fullmatch(values[-1])
+    if not ago:
+        return values[-1]
+    try:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    except OverflowError:
+        return values[-1]
+
+
+@contextmanager
+def _open_store() -> Iterator[Store]:
+    """The local store. Ctrl-C and a reader that went away (`| head`) are good endings."""
+    store = or_exit(lambda: open_store(Settings().effective_store_url))
+    try:
+        yield store
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (SovproxyError, OSError) as error:
+        typer.echo(visible(str(error)), err=True)
+        raise typer.Exit(FAILURE) from None
+    finally:
+        store.close()
+
+
+def _writer(*, as_json: bool) -> Callable[[Event], bool]:
+    form = _json if as_json else line_of
+
+    def write(event: Event) -> bool:
+        sys.stdout.write(f"{form(event)}\n")
+        return True
+
+    return write
+
+
+def line_of(event: Event) -> str:
+    """One line for people. Nothing in it can drive a terminal."""
+    target = event.host or event.address or "?"
+    parts = [
+        event.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        event.action.upper().ljust(7),
+        f"{target}:{event.port}" if event.port else target,
+        event.service and f"service={event.service}",
+        event.control and f"control={','.join(event.control)}",
+        f"rule={event.rule}",
+        event.group and f"group={event.group}",
+        event.client and f"client={event.client}",
+        event.kind if event.kind != "decision" else "",
+        event.outcome,
+    ]
+    return visible(" ".join(part for part in parts if part))
+
+
+def _json(event: Event) -> str:
+    """ASCII only: what a terminal could obey is written as an escape."""
+    return json.dumps(event.model_dump(mode="json"))
+
+
+def _write_jsonl(events: Iterable[Event], file: IO[str]) -> None:
+    for event in events:
+        file.write(f"{_json(event)}\n")
+
+
+def _write_csv(events: Iterable[Event], file: IO[str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for event in events:
+        values = event.model_dump(mode="json") | {"control": ",".join(event.control)}
+        writer.writerow([_cell(values[name]) for name in COLUMNS])
+
+
+def _cell(value: object) -> str:
+    """A text that no spreadsheet takes for a formula: one that begins like one gets a `'`."""
+    text = visible(str(value))
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+@contextmanager
+def _private(path: Path) -> Iterator[io.TextIOWrapper]:
+    """A new file for its owner only; an existing one is never overwritten. Raises OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        yield file

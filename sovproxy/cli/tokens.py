@@ -1,0 +1,71 @@
+"""`sovproxy tokens`: make, list and revoke the bearer tokens of the API, on the store's machine."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sovproxy.cli.exits import or_exit
+from sovproxy.events.text import visible
+from sovproxy.settings import Settings
+from sovproxy.store.database import open_store
+from sovproxy.store.records import from_microseconds
+from sovproxy.usecases import tokens
+from sovproxy.usecases.tokens import Role  # noqa: TC001  # Typer reads annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sovproxy.store.database import Store
+    from sovproxy.usecases.tokens import TokenFacts
+
+app = typer.Typer(name="tokens", no_args_is_help=True, help=__doc__)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+@app.command()
+def create(
+    *,
+    role: Annotated[Role, typer.Option(help="What its bearer may do.")],
+    name: Annotated[str, typer.Option(help="Who bears it.")],
+    days: Annotated[
+        int, typer.Option(min=1, max=tokens.MAX_DAYS, help="How long it works.")
+    ] = tokens.DEFAULT_DAYS,
+) -> None:
+    """Make a token and print it: this is the only time that it can be seen."""
+    typer.echo(_with_store(lambda store: tokens.create_token(store, role, name, days)))
+
+
+@app.command(name="list")
+def list_(*, as_json: JsonOption = False) -> None:
+    """List all tokens, never their secrets."""
+    for facts in _with_store(tokens.list_tokens):
+        shown = _facts(facts)
+        typer.echo(json.dumps(shown) if as_json else visible(" ".join(map(str, shown.values()))))
+
+
+@app.command()
+def revoke(token_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Make a token useless from now on."""
+    _with_store(lambda store: tokens.revoke_token(store, token_id))
+    typer.echo(f"{token_id} is revoked")
+
+
+def _with_store[T](use: Callable[[Store], T]) -> T:
+    def opened() -> T:
+        with closing(open_store(Settings().effective_store_url)) as store:
+            return use(store)
+
+    return or_exit(opened)
+
+
+def _facts(facts: TokenFacts) -> dict[str, str | None]:
+    return asdict(facts) | {
+        "created": from_microseconds(facts.created).date().isoformat(),
+        "expires": facts.expires and from_microseconds(facts.expires).date().isoformat(),
+    }
