@@ -37,7 +37,7 @@ class RollupKey(NamedTuple):
 
 
 class RollupCounter:
-    """Counts per bucket and key; `count` is safe from several threads and costs under 1 µs.
+    """Counts per bucket and key; `count` is safe from several threads and costs about 1 µs.
 
     `seconds` is the length of a bucket, `MINUTE` or `HOUR`. At most `max_keys` different keys are
     kept per bucket; further ones are counted as `other`, apart by standing and action only.
@@ -55,7 +55,8 @@ class RollupCounter:
         self._max_keys = max_keys
         self._clock = clock
         self._lock = threading.Lock()
-        self._buckets: dict[int, dict[RollupKey, int]] = {}
+        # A count is a list of one number: adding to it hashes the key once.
+        self._buckets: dict[int, dict[RollupKey, list[int]]] = {}
 
     def count(self, key: RollupKey, number: int = 1) -> None:
         """Count one connection (or `number`) now."""
@@ -66,9 +67,11 @@ class RollupCounter:
             counts = self._buckets.get(bucket)
             if counts is None:
                 counts = self._buckets[bucket] = {}
-            if key not in counts and len(counts) >= self._max_keys:
-                key = overflow_key(key)
-            counts[key] = counts.get(key, 0) + number
+            cell = counts.get(key)
+            if cell is None:
+                wanted = key if len(counts) < self._max_keys else overflow_key(key)
+                cell = counts.setdefault(wanted, [0])
+            cell[0] += number
 
     def take(self) -> list[Rollup]:
         """Take everything counted so far and start again from nothing."""
@@ -84,13 +87,13 @@ class RollupCounter:
             bucket = int(rollup.start.timestamp()) // self._seconds
             self._add(bucket, key_of(rollup), rollup.count)
 
-    def _rollups(self, bucket: int, counts: Mapping[RollupKey, int]) -> list[Rollup]:
+    def _rollups(self, bucket: int, counts: Mapping[RollupKey, list[int]]) -> list[Rollup]:
         start = datetime.fromtimestamp(bucket * self._seconds, UTC)
         return [
             Rollup(
                 start=start, seconds=self._seconds, node=self._node, count=number, **key._asdict()
             )
-            for key, number in counts.items()
+            for key, (number,) in counts.items()
         ]
 
 
