@@ -18,7 +18,7 @@ from sovproxy.prompt.colours import readable_on
 from sovproxy.prompt.facts import Mishap
 from sovproxy.prompt.headers import Headers, page_headers
 from sovproxy.prompt.languages import languages, mark
-from sovproxy.prompt.reply import make_reply, room_host, use_of
+from sovproxy.prompt.reply import Use, make_reply, room_host, use_of
 from sovproxy.prompt.sentences import in_whose_hands
 from sovproxy.prompt.shown import safe_link, safe_path, show_host
 from sovproxy.prompt.texts import contact_of, pick
@@ -38,8 +38,8 @@ PAPER, PAPER_DARK = "#f4f6f9", "#1d222b"
 """The backgrounds that leave the least contrast: the darkest light one and the lightest dark one
 of `static/prompt.css`. A colour that can be read on them can be read everywhere."""
 
-SHOWN_PSEUDONYM = 8
-"""Characters of the client's pseudonym that the page shows."""
+SHOWN_PSEUDONYM = 12
+"""Characters of the client's pseudonym that the page shows: the key's month, and four more."""
 
 _MISHAP_STATUS = {
     Mishap.EXPIRED: 403,
@@ -157,14 +157,15 @@ def _lang_of(text: Picked) -> Markup:
 def _way_out(facts: PromptFacts, language: Language) -> dict[str, object]:
     alternative = facts.verdict.alternative
     link = safe_link(alternative.url) if alternative else ""
+    use = use_of(facts.verdict.service, alternative)
     order = (language, *(other for other in languages() if other.code != language.code))
     return {
         "alternative": alternative,
         "link": link,
         "link_host": urlsplit(link).hostname or "",
         "room_host": room_host(alternative),
-        "use": use_of(facts.verdict.service, alternative).value,
-        "replies": [make_reply(facts, each) for each in order],
+        "use": use.value,
+        "replies": [make_reply(facts, each) for each in order] if use is not Use.ALONE else [],
     }
 
 

@@ -27,6 +27,11 @@ ROOM_EXAMPLE = "abc-defg-hij"
 
 _MEETINGS = frozenset({"videoconference", "videoconference-infra"})
 _CONVERSATIONS = frozenset({"messaging"})
+_ALONE = frozenset({
+    "ai-api", "ai-assistant", "ai-research", "anonymiser", "cdn", "cloud", "connectivity", "crm",
+    "dev-platform", "erp", "identity", "media", "portal", "search", "tracker", "translation",
+})  # fmt: skip
+"""Categories of what people use by themselves: there is nobody to reply to."""
 
 
 class Use(StrEnum):
@@ -35,6 +40,7 @@ class Use(StrEnum):
     MEETING = "meeting"
     CONVERSATION = "conversation"
     OTHER = "other"
+    ALONE = "alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,9 @@ def use_of(service: Service | None, alternative: Service | None) -> Use:
     category = known.category if known else ""
     if category in _MEETINGS:
         return Use.MEETING
-    return Use.CONVERSATION if category in _CONVERSATIONS else Use.OTHER
+    if category in _CONVERSATIONS:
+        return Use.CONVERSATION
+    return Use.ALONE if category in _ALONE else Use.OTHER
 
 
 def room_host(alternative: Service | None) -> str:

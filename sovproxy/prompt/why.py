@@ -13,7 +13,7 @@ from sovproxy.prompt.texts import pick
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sovproxy.decide.facts import Operator, Place, Source
+    from sovproxy.decide.facts import Operator, Place, Power, Source
     from sovproxy.decide.policy import Policy
     from sovproxy.decide.verdict import Verdict
     from sovproxy.prompt.languages import Language
@@ -53,6 +53,9 @@ _SOFTENED = mark(
     "The rule would block. It only warns, because a fact behind it is recalled and not verified."
 )
 _STALE = mark("A database used here is older than 90 days: what it says may have changed.")
+
+
+_IN_FORCE = "in force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def power_rows(verdict: Verdict, language: Language) -> tuple[PowerRow, ...]:
             country=language.country(power.country),
             effect=language.say(_EFFECTS[power.effect]),
             status=language.say(_STATUSES[power.status]),
-            status_text=power.status_text,
+            status_text=_status_text(power),
             source=power.source.title,
             day=shown_day(power.source.as_of, language),
             lapsed=power.status is not PowerStatus.IN_FORCE,
@@ -131,6 +134,14 @@ def shown_day(iso: str, language: Language) -> str:
         return language.day(date.fromisoformat(iso))
     except ValueError:
         return iso
+
+
+def _status_text(power: Power) -> str:
+    """What the atlas adds to the status, without saying the status itself again."""
+    text = power.status_text.strip().rstrip(".")
+    if power.status is PowerStatus.IN_FORCE:
+        return text[len(_IN_FORCE) :].strip() if text.lower().startswith(_IN_FORCE) else text
+    return f"– {text}" if text else ""
 
 
 def _evidence(verdict: Verdict, language: Language) -> Iterator[Row]:

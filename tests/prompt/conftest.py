@@ -142,7 +142,7 @@ def make_facts(action: Action = Action.BLOCK, host: str = "zoom.us", **changes) 
         policy=POLICY,
         now=NOW,
         node="proxy-paris-2",
-        recorded=Recorded("019a3f1c-7d2e-7c11-9a55-6f0e4b1d2c3a", "k7Qm2xvTn4Za9dPw", 183),
+        recorded=Recorded("019a3f1c-7d2e-7c11-9a55-6f0e4b1d2c3a", "2026-11.k7qm2xvtn4za9dpw", 183),
         go_on=offer if action is Action.WARN else None,
     )
     return replace(facts, **changes)

@@ -99,7 +99,10 @@ def test_axe_finds_nothing_on_the_page_about_a_mishap(shown, world, mishap):
 @pytest.mark.parametrize("code", [language.code for language in languages()])
 @pytest.mark.parametrize("action", [Action.WARN, Action.BLOCK])
 def test_the_way_out_is_above_the_fold(shown, facts, code, action):
-    with shown(render_page(facts(action), language_named(code))) as seen:
+    """Also with a message of the rule, which stands below it."""
+    message = {"en": "Meetings of this administration take place on Visio. " * 3}
+    page = render_page(facts(action, message=message), language_named(code))
+    with shown(page) as seen:
         for width, height in (WIDE, NARROW):
             seen.tab.set_viewport_size({"width": width, "height": height})
             box = seen.tab.locator("#way-out").bounding_box()

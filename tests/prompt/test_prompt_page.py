@@ -86,6 +86,23 @@ def test_messaging_is_answered_with_messaging(read, facts, world):
     assert "data-host" not in by_id(found, "room").attributes
 
 
+def test_what_people_use_alone_has_nobody_to_reply_to(read, facts, world):
+    assistant = replace(world.ZOOM, name="ChatGPT", category="ai-assistant")
+    mistral = replace(world.VISIO, name="Le Chat", category="ai-assistant")
+    found = read(facts(Action.WARN, service=assistant, alternative=mistral))
+    assert by_id(found, "way-out").text == "Ouvrir Le Chat"
+    assert by_id(found, "reply") is None
+    assert [e for e in found if e.tag == "form"]
+
+
+def test_a_title_that_repeats_the_organisation_is_left_out(read, facts, world):
+    policy = replace(world.POLICY, title=world.ORGANISATION.name)
+    found = read(facts(policy=policy))
+    classes = [e.attributes.get("class") for e in found]
+    assert "organisation-name" in classes
+    assert "organisation-title" not in classes
+
+
 def test_without_alternative_there_is_no_button_and_the_reply_proposes_another_way(read, facts):
     found = read(facts(alternative=None))
     assert by_id(found, "way-out") is None
@@ -152,6 +169,11 @@ def test_why_shows_rule_evidence_and_dates(read, facts):
         assert part in text
 
 
+def test_a_power_in_force_says_so_once(read, facts):
+    text = body_text(read(facts()))
+    assert "État\u00a0: en vigueur (23 March 2018)." in text
+
+
 def test_why_shows_a_lapsed_power_as_it_is(read, facts):
     text = body_text(read(facts()))
     assert "État\u00a0: caduc – statute lapsed 12 June 2026" in text
@@ -168,8 +190,8 @@ def test_why_admits_what_is_doubtful(read, facts, world):
 
 def test_what_is_recorded_is_said_with_its_end_and_a_shortened_pseudonym(read, facts):
     text = body_text(read(facts()))
-    assert "k7Qm2xvT…" in text
-    assert "k7Qm2xvTn" not in text
+    assert "2026-11.k7qm…" in text
+    assert "k7qm2" not in text
     assert "Conservé jusqu’au 25 mai 2027" in text
     assert "Rien n’a été transmis à zoom.us." in text
 
