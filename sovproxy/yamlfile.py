@@ -61,8 +61,8 @@ def parse(text: str, file: str) -> Document:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidFile([Problem(file, 0, 0, "", f"is larger than {MAX_BYTES} bytes")])
     try:
-        _refuse_aliases(text, document)
-        node = yaml.compose(text, Loader=_Loader)
+        _refuse_tricks(text, document)
+        node = None if document.problems else yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise InvalidFile([_syntax_problem(error, file)]) from None
     except RecursionError:
@@ -103,21 +103,26 @@ def read_model[M: BaseModel](path: Path, model: type[M]) -> M:
     return validate(read(path), model)
 
 
-def _refuse_aliases(text: str, document: Document) -> None:
+def _refuse_tricks(text: str, document: Document) -> None:
+    """Note the first thing that we do not take, before anything is built from the text."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        mark = event.start_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            message = "anchors and aliases are not allowed; write the value out"
-            document.problems.append(Problem(document.file, line, column, "", message))
-            return
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            message = f"is nested deeper than {MAX_DEPTH} levels"
-            document.problems.append(Problem(document.file, line, column, "", message))
+        objection = _objection(event, depth)
+        if objection:
+            mark = event.start_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+            document.problems.append(Problem(document.file, line, column, "", objection))
             return
+
+
+def _objection(event: yaml.Event, depth: int) -> str:
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        return "anchors and aliases are not allowed; write the value out"
+    if getattr(event, "tag", None) is not None:
+        return "tags are not allowed; write a plain value"
+    return f"is nested deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else ""
 
 
 def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
@@ -155,6 +160,8 @@ def _build_mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict
 
 
 def _build_scalar(node: yaml.Node, loc: Loc, document: Document) -> object:
+    if node.tag.endswith(":str"):
+        return str(node.value)
     if node.tag.endswith(":bool") and node.value.lower() not in {"true", "false"}:
         return str(node.value)
     constructor = yaml.constructor.SafeConstructor()
