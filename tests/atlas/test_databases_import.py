@@ -8,6 +8,7 @@ import json
 import lzma
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,14 +173,14 @@ def test_a_database_without_the_wanted_facts_is_refused(databases, mmdb, now):
     assert not (databases.folder / "databases.json").exists()
 
 
-def test_a_database_damaged_inside_is_refused(databases, mmdb, now, tmp_path):
-    records = {f"{n}.0.0.0/8": {"country_code": "FR", "n": n} for n in range(1, 200)}
-    content = bytearray(mmdb("big.mmdb", records).read_bytes())
-    start = content.index(b"\0" * 16) + 16
-    content[start + 40 : -200] = b"\xff" * (len(content) - 240 - start)
+def test_damage_deep_inside_a_database_is_found_before_it_is_used(databases, mmdb, now, tmp_path):
+    records = {f"{n}.{m}.0.0/16": {"country_code": "FR"} for n in range(1, 5) for m in range(150)}
+    records["128.0.0.0/2"] = {"country_code": "FR", "city": "somewhere"}
+    content = mmdb("big.mmdb", records).read_bytes()
+    at = content.index(b"somewhere") - 1
     file = tmp_path / "damaged.mmdb"
-    file.write_bytes(bytes(content))
-    with pytest.raises(UnusableDatabase, match=r"damaged\.mmdb"):
+    file.write_bytes(content[:at] + b"\x5f" + content[at + 1 :])  # a string without an end
+    with pytest.raises(UnusableDatabase, match=r"damaged\.mmdb: is damaged inside"):
         databases.import_file(file, None, now)
 
 
@@ -299,3 +300,15 @@ def test_the_list_of_imports_is_plain_json_without_surprises(databases, mmdb, no
     entry = json.loads((databases.folder / "databases.json").read_text())["network"]["current"]
     assert entry["imported_at"] == "2026-11-23T00:00:00+00:00"
     assert len(entry["sha256"]) == 64
+
+
+def test_imports_at_the_same_time_take_turns(databases, mmdb, now):
+    files = [mmdb(f"{number}.mmdb", asn(number)) for number in range(64500, 64508)]
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda file: databases.import_file(file, None, now), files))
+    assert [outcome.result for (outcome,) in done] == ["imported"] * 8
+    in_use = databases.open_geo({}, now).place(ADDRESS).asn
+    databases.rollback()
+    before = databases.open_geo({}, now).place(ADDRESS).asn
+    assert len({in_use, before} & set(range(64500, 64508))) == 2
+    assert len(list(databases.folder.glob("imported-*"))) == 2
