@@ -132,7 +132,7 @@ def test_malformed_address_stands_nowhere(address, mmdb, now):
 
 
 @given(st.text() | st.text(alphabet="0123456789abcdef:.%/"))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_text_makes_a_lookup_raise(tmp_path, mmdb, text):
     if not (tmp_path / "network.mmdb").exists():
         mmdb("location.mmdb", {PARIS: {"country_code": "FR"}})
@@ -156,6 +156,7 @@ def test_ipv6_spelling_of_an_ipv4_address_stands_where_that_stands(spelling, mmd
 
 
 @given(st.ip_addresses(v=6))
+@settings(deadline=None)
 def test_only_embedding_prefixes_are_taken_as_ipv4(address):
     inside = any(
         address in ipaddress.ip_network(prefix)
