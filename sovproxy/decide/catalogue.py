@@ -12,12 +12,19 @@ from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sovproxy.decide.facts import Listing, Operator, Power, Service
 
 _V6 = 1 << 32
 """IPv6 addresses are moved up by this much, so that one sorted list holds both families."""
+
+ADDRESSES_END = _V6 + (1 << 128)
+"""The first number after all addresses."""
+
+_HEAD4 = 1 << 16
+_HEAD6 = 1 << 112
+"""How many addresses share a head: the first 16 bits of their canonical text."""
 
 
 def address_number(address: str) -> int:
@@ -33,6 +40,22 @@ def prefix_range(prefix: str) -> tuple[int, int]:
     network = ip_network(prefix)
     start = int(network.network_address) + (_V6 if network.version == 6 else 0)
     return start, start + network.num_addresses
+
+
+def heads_between(start: int, end: int) -> Iterator[str]:
+    """Heads (`170.114`, `2a00`) with all their addresses between two numbers, the end excluded."""
+    for head in range(-(-start // _HEAD4), min(end, _V6) // _HEAD4):
+        yield f"{head >> 8}.{head & 0xFF}"
+    for head in range(-(-max(start - _V6, 0) // _HEAD6), max(end - _V6, 0) // _HEAD6):
+        yield f"{head:x}"
+
+
+def head_cut_at(number: int) -> str:
+    """The head that this number cuts in two, or empty if it is the first of its head."""
+    if number < _V6:
+        return f"{number >> 24}.{number >> 16 & 0xFF}" if number % _HEAD4 else ""
+    number -= _V6
+    return f"{number // _HEAD6:x}" if number % _HEAD6 else ""
 
 
 class HostIndex[T]:

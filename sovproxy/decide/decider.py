@@ -2,7 +2,8 @@
 
 A verdict depends only on how the catalogue lists a destination, where the databases place it, the
 client's group and the policy's phase. There are few such combinations, so each is judged once by
-the ladder and remembered; there is no second path that could differ.
+the ladder and remembered; there is no second path that could differ. What is remembered is cut to
+the form of a verdict, and dressed anew with each listing, of which there may be a million.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from sovproxy.decide import ladder
-from sovproxy.decide.catalogue import Catalogue, HostIndex, PrefixIndex, address_number
+from sovproxy.decide.catalogue import (
+    ADDRESSES_END,
+    Catalogue,
+    HostIndex,
+    PrefixIndex,
+    address_number,
+    head_cut_at,
+    heads_between,
+)
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
 from sovproxy.decide.facts import NOWHERE, Listing, Place
 from sovproxy.decide.jurisdiction import assess, operator_of
@@ -20,31 +29,42 @@ from sovproxy.decide.verdict import Verdict
 from sovproxy.decide.words import Verification
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sovproxy.decide.policy import Policy
 
 MEMO_LIMIT = 50_000
-"""Rulings remembered at most (about 1 kB each); past it the memo starts anew."""
+"""Answers remembered at most (about 0.5 kB each); past it the memo starts anew."""
 
 _INTERNAL = "\0internal"
+_SEARCH = -1
 _NO_MARKS: frozenset[str] = frozenset()
 
 
 class _Key(NamedTuple):
-    """All that a ruling depends on.
+    """All that an answer depends on.
 
     `likeness` numbers what rules can see of the listing by name, `span` a distinct pair of prefix
     listing and reach; 0 is none.
     """
 
+    place: Place
     likeness: int
     span: int
-    place: Place
     group: str
     nameless: bool
     by_client: bool
     by_node: bool
     phase: int
     marks: frozenset[str]
+
+
+class _Finding(NamedTuple):
+    """The ruling that counts, on the listing `by_address`, or `by_name` on the one by name."""
+
+    ruling: ladder.Ruling
+    by_name: bool
+    by_address: Listing | None
 
 
 class Decider:
@@ -60,8 +80,11 @@ class Decider:
         self._spans = _Spans(catalogue.prefixes, _reaches(policy))
         self._find_span = self._spans.find
         self._likenesses = _Likenesses(policy)
-        self._dress = ladder.Tailor(policy, catalogue.services).dress
-        self._memo: dict[tuple[object, ...], ladder.Ruling | Verdict] = {}
+        self._sees_networks = any(rule.condition.networks for rule in policy.rules)
+        self._tailor = ladder.Tailor(policy, catalogue.services)
+        self._dress = self._tailor.dress
+        self._memo: dict[tuple[object, ...], ladder.Cut | Verdict] = {}
+        self._findings: dict[tuple[object, ...], _Finding] = {}
 
     def decide(
         self,
@@ -79,9 +102,9 @@ class Decider:
         host, address, _, chosen_by = destination
         by_name = self._find_host(host) if host else None
         key = (
+            place,
             self._likenesses.number(by_name) if by_name else 0,
             self._find_span(address) if address else 0,
-            place,
             group,
             not host,
             chosen_by is ChosenBy.CLIENT,
@@ -89,34 +112,39 @@ class Decider:
             bisect_right(self._turning_points, now),
             self._find_marks(host) if self._has_marks else _NO_MARKS,
         )
-        found = self._memo.get(key)
-        if found is None:
-            found = self._judge(_Key(*key), by_name, now)
-        if isinstance(found, Verdict):
-            return found
-        return self._dress(found, by_name)
+        found = self._memo.get(key) or self._judge(_Key(*key), by_name, now)
+        return found if isinstance(found, Verdict) else self._dress(found, by_name)
 
     def _find_marks(self, host: str) -> frozenset[str]:
         return _NO_MARKS.union(*self._marks.find_all(host)) if host else _NO_MARKS
 
-    def _judge(self, key: _Key, by_name: Listing | None, now: float) -> ladder.Ruling | Verdict:
-        """Judge what is not in the memo: a ruling for all alike, or a verdict if there is but one.
+    def _judge(self, key: _Key, by_name: Listing | None, now: float) -> ladder.Cut | Verdict:
+        """Judge what is not in the memo: for all alike, or to the full if there is but one."""
+        alike = (self._look(key.place), key[1:])
+        finding = self._findings.get(alike)
+        if finding is None:
+            finding = self._find(key, by_name, now)
+            _remember(self._findings, alike, finding)
+        cut = self._tailor.cut(finding.ruling, key.place)
+        kept = cut if finding.by_name else self._dress(cut, finding.by_address)
+        _remember(self._memo, key, kept)
+        return kept
 
-        A verdict that hangs on the listing by name must name that very listing, and there may be a
-        million of them; so the ruling is kept, and dressed anew for each.
-        """
+    def _look(self, place: Place) -> tuple[object, ...]:
+        """What rules, and their trace, can see of a place: there are thousands of networks."""
+        seen = self._sees_networks or place.asn in self.catalogue.networks
+        return (place.country, place.operator, place.asn if seen else 0)
+
+    def _find(self, key: _Key, by_name: Listing | None, now: float) -> _Finding:
+        """Climb the ladder for everything that the destination may be; the strictest counts."""
         found = [
             (ladder.climb(self._question(listing, key, now), self.policy), listing)
             for listing in self._identities(key, by_name)
         ]
         ruling, listing = max(found, key=lambda pair: pair[0].decision.action.strictness)
-        kept: ladder.Ruling | Verdict = ruling
-        if listing is None or listing is not by_name:
-            kept = self._dress(ruling, listing)
-        if len(self._memo) >= MEMO_LIMIT:
-            self._memo.clear()
-        self._memo[key] = kept
-        return kept
+        if listing is not None and listing is by_name:
+            return _Finding(ruling, by_name=True, by_address=None)
+        return _Finding(ruling, by_name=False, by_address=listing)
 
     def _identities(self, key: _Key, by_name: Listing | None) -> tuple[Listing | None, ...]:
         """What the destination may be. When name and address disagree, both are judged.
@@ -192,7 +220,11 @@ class _Likenesses:
 
 
 class _Spans:
-    """The catalogue's prefixes and the policy's networks as one list of disjoint intervals."""
+    """The catalogue's prefixes and the policy's networks as one list of disjoint intervals.
+
+    Most addresses are told by their head alone, which is the first 16 bits as text (`170.114`,
+    `2a00`): those heads that lie in one interval are in a dictionary. The others are searched for.
+    """
 
     def __init__(self, prefixes: PrefixIndex[Listing], reaches: PrefixIndex[Reach]) -> None:
         self._starts = sorted({0, *prefixes.starts, *reaches.starts})
@@ -204,10 +236,33 @@ class _Spans:
             for start in self._starts
         ]
         self.pairs = list(numbers)
+        self._by_head = dict(self._heads())
+
+    def _heads(self) -> Iterator[tuple[str, int]]:
+        """Heads that lie in one interval other than 0, and those that are cut, as _SEARCH."""
+        ends = [*self._starts[1:], ADDRESSES_END]
+        for start, end, number in zip(self._starts, ends, self._numbers, strict=True):
+            if number:
+                yield from ((head, number) for head in heads_between(start, end))
+        for start in self._starts:
+            if head := head_cut_at(start):
+                yield head, _SEARCH
+        yield "", _SEARCH  # `::1` does not show its first 16 bits
 
     def find(self, address: str) -> int:
         """The number of the pair that holds for a canonical address; 0 for neither."""
+        head = address.partition(":")[0] if ":" in address else address.rsplit(".", 2)[0]
+        number = self._by_head.get(head, 0)
+        return self._search(address) if number == _SEARCH else number
+
+    def _search(self, address: str) -> int:
         return self._numbers[bisect_right(self._starts, address_number(address)) - 1]
+
+
+def _remember[T](memo: dict[tuple[object, ...], T], key: tuple[object, ...], value: T) -> None:
+    if len(memo) >= MEMO_LIMIT:
+        memo.clear()
+    memo[key] = value
 
 
 def _same_house(one: Listing, other: Listing) -> bool:

@@ -28,6 +28,11 @@ class Destination(NamedTuple):
     port: int = 0
     chosen_by: ChosenBy = ChosenBy.NOBODY
 
+    def at(self, address: str, chosen_by: ChosenBy) -> Destination:
+        """The same destination at an address (canonical text) and by whom it was chosen."""
+        # tuple.__new__ takes half the time of Destination(…) and a third of that of _replace(…).
+        return tuple.__new__(Destination, (self.host, address, self.port, chosen_by))
+
     @property
     def label(self) -> str:
         """The name to show: the host, or the address when there is no host."""

@@ -7,21 +7,20 @@ are kept, so that the worker, the admin and the analyst all see the same trace.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sovproxy.decide.jurisdiction import control_of
 from sovproxy.decide.policy import NO_TEXTS
 from sovproxy.decide.question import Question, Reach, rests_on_recalled, why_not
-from sovproxy.decide.verdict import Step, Verdict
+from sovproxy.decide.verdict import Jurisdiction, Step, Verdict
 from sovproxy.decide.words import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sovproxy.decide.destination import Unreadable
-    from sovproxy.decide.facts import Listing, Service
-    from sovproxy.decide.policy import Policy, Rule
-    from sovproxy.decide.verdict import Jurisdiction
+    from sovproxy.decide.facts import Listing, Place, Service
+    from sovproxy.decide.policy import Policy, Rule, Texts
 
 type Services = Mapping[str, Service]
 type Rung = Callable[[Question, Policy], Iterator[Step | Decision]]
@@ -122,46 +121,72 @@ def unreadable(bad: Unreadable, policy: Policy) -> Verdict:
     )
 
 
+class Cut(NamedTuple):
+    """A ruling cut to the form of a verdict: all of it that does not hang on the listing.
+
+    `alternative` is offered to everybody, unless `own_alternative` leaves it to the service.
+    """
+
+    action: Action
+    rule: str
+    policy: str
+    policy_version: str
+    jurisdiction: Jurisdiction
+    alternative: Service | None
+    own_alternative: bool
+    message: Texts
+    softened: bool
+    steps: tuple[Step, ...]
+    why: str
+
+
 class Tailor:
     """Dresses rulings as verdicts: adds the listing, its service and the service to offer."""
 
     def __init__(self, policy: Policy, services: Services) -> None:
         self._policy = policy
         self._services = services
-        self._first_choice: dict[tuple[str, ...], Service | None] = {}
+        self._first_choice: dict[Service, Service | None] = {}
 
-    def dress(self, ruling: Ruling, listing: Listing | None) -> Verdict:
-        """Make the verdict on one listing from the ruling on all that look like it."""
-        decision, policy = ruling.decision, self._policy
-        service = listing.service if listing else None
-        return Verdict(
+    def cut(self, ruling: Ruling, place: Place) -> Cut:
+        """Prepare a ruling for all destinations at `place`, which looks like the ruling's own."""
+        decision, policy, found = ruling.decision, self._policy, ruling.jurisdiction
+        offers = decision.action is not Action.ALLOW
+        named = decision.by.alternative if decision.by else ""
+        return Cut(
             decision.action,
             decision.rule,
             policy.id,
             policy.version,
-            service,
-            listing,
-            ruling.jurisdiction,
-            self._alternative(decision, service),
-            decision.by.message if decision.by else NO_TEXTS,
-            decision.softened,
-            ruling.steps,
-            decision.why,
+            Jurisdiction(found.standing, found.operator, place, found.control, found.powers),
+            alternative=self._services.get(named) if offers else None,
+            own_alternative=offers and not named,
+            message=decision.by.message if decision.by else NO_TEXTS,
+            softened=decision.softened,
+            steps=ruling.steps,
+            why=decision.why,
         )
 
-    def _alternative(self, decision: Decision, service: Service | None) -> Service | None:
-        """The rule's alternative, or the first of the service's own that is sovereign."""
-        if decision.action is Action.ALLOW:
-            return None
-        if decision.by and decision.by.alternative:
-            return self._services.get(decision.by.alternative)
-        if service is None:
-            return None
-        names = service.alternatives
-        if names not in self._first_choice:
-            found = (self._services.get(name) for name in names)
-            self._first_choice[names] = next(filter(self._is_sovereign, found), None)
-        return self._first_choice[names]
+    def dress(self, cut: Cut, listing: Listing | None) -> Verdict:
+        """Make the verdict on one listing from the ruling on all that look like it."""
+        action, rule, policy, version, found, offered, own, message, softened, steps, why = cut
+        service = listing.service if listing else None
+        if own and service:
+            chosen = self._first_choice
+            offered = chosen[service] if service in chosen else self._choose(service)
+        # In the order of Verdict's fields. tuple.__new__ takes half the time of Verdict(…).
+        fields = (
+            action, rule, policy, version, service, listing, found, offered,
+            message, softened, steps, why, False,
+        )  # fmt: skip
+        return tuple.__new__(Verdict, fields)
+
+    def _choose(self, service: Service) -> Service | None:
+        """The first of the service's own alternatives that is sovereign."""
+        found = (self._services.get(name) for name in service.alternatives)
+        choice = next(filter(self._is_sovereign, found), None)
+        self._first_choice[service] = choice
+        return choice
 
     def _is_sovereign(self, service: Service | None) -> bool:
         if service is None or not service.url:

@@ -19,10 +19,10 @@ MAX_HOST = 253
 MAX_LABEL = 63
 SHOWN = 256
 
-_LABEL = r"[a-z0-9_-]{1,63}"
-_CANONICAL = re.compile(rf"(?:{_LABEL}\.)*[a-z_-][a-z0-9_-]{{0,62}}")
+_LABEL = r"[a-z0-9_-]{1,63}+"
+_fits_canonical = re.compile(rf"(?:{_LABEL}\.)*+[a-z_-][a-z0-9_-]{{0,62}}+").fullmatch
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_CANONICAL_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_fits_canonical_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 _AUTHORITY = re.compile(
     r"(?:(?P<web>https?|wss?|ftp):[/\\]*|(?:(?P<other>[a-z][a-z0-9+.-]*):)?[/\\]{2})(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE | re.ASCII,
@@ -60,9 +60,10 @@ def read_destination(text: str) -> Destination | Unreadable:
 
 def read_host(text: str, port: int = 0) -> Destination | Unreadable:
     """Read a host as it stands in CONNECT, SNI or Host, without scheme, path or port."""
-    if _CANONICAL.fullmatch(text) and len(text) <= MAX_HOST:
-        return Destination(text, "", port)
-    if _CANONICAL_IPV4.fullmatch(text):
+    if _fits_canonical(text) and len(text) <= MAX_HOST:
+        # What nearly every host is; this takes half the time of Destination(…).
+        return tuple.__new__(Destination, (text, "", port, ChosenBy.NOBODY))
+    if _fits_canonical_ipv4(text):
         return Destination("", text, port, ChosenBy.CLIENT)
     if len(text) > MAX_INPUT:
         return _unreadable(text, f"is longer than {MAX_INPUT} characters")

@@ -40,9 +40,14 @@ class Question:
 
 
 def why_not(condition: Condition, question: Question) -> str:
-    """Empty when the condition fits; else the first part that does not, for the trace."""
+    """Empty when the condition fits; else the first part that does not, for the trace.
+
+    Services that no rule names look alike and share their trace, so that it does not name them.
+    """
     for name, wanted, found in _parts(condition, question):
         if wanted and wanted.isdisjoint(found):
+            if name == "service":
+                return "it names other services"
             return f"{name} is {', '.join(map(str, sorted(found))) or 'unknown'}"
     return ""
 
