@@ -13,7 +13,7 @@ from mitmproxy import http
 from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind, Outcome, Transport
 from sovproxy.prompt.facts import GoOn, Mishap, MishapFacts, PromptFacts, Recorded
-from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, is_reason
+from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, MAX_DETAIL, is_reason
 from sovproxy.prompt.languages import language_for
 from sovproxy.prompt.page import render_mishap, render_page
 from sovproxy.prompt.problem import render_problem
@@ -31,7 +31,6 @@ MAX_BODY = 64 * 1024
 """Bytes of a request body that are read for somebody who is stopped."""
 
 MAX_FIELDS = 10
-MAX_DETAIL = 300
 
 _MISHAPS = {
     Refusal.EXPIRED: Mishap.EXPIRED,

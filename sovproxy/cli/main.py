@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sovproxy import __version__
-from sovproxy.cli import check, data, policy, run, serve
+from sovproxy.cli import check, data, events, policy, run, serve, tokens
 
 app = typer.Typer(
     name="sovproxy",
@@ -21,6 +21,8 @@ app.command()(check.check)
 app.command()(serve.api)
 app.add_typer(policy.app)
 app.add_typer(data.app)
+app.add_typer(events.app)
+app.add_typer(tokens.app)
 
 
 def _show_version(wanted: bool) -> None:
