@@ -145,6 +145,9 @@ class Gate:
             return
         first = first_bytes.read(data.data_client())
         if first.speech is Speech.UNFINISHED:
+            if data.data_server() and session.passage and session.passage.passes:
+                data.layer = layers.tunnel(context)  # the server speaks first, as in SMTP
+                return
             raise exceptions.AddonHalt  # nobody else decides until there is more to read
         if transparent and first.speech is not Speech.HTTP:
             host, port = _original(context.server)
