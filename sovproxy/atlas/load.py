@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sovproxy.atlas import link
 from sovproxy.atlas.files import read_folders
 from sovproxy.atlas.names import port_numbers
+from sovproxy.decide.facts import PortListing
 from sovproxy.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -43,16 +44,6 @@ class Details:
     tenant_headers: tuple[TenantHeader, ...] = ()
     seen_in: tuple[int, ...] = ()
     notes: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PortListing:
-    """A prefix that is the service's on some ports only: `tcp` or `udp`, first to last port."""
-
-    listing: Listing
-    protocol: str
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)

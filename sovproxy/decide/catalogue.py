@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sovproxy.decide.facts import Listing, Operator, Power, Service
+    from sovproxy.decide.facts import Listing, Operator, PortListing, Power, Service
 
 _V6 = 1 << 32
 """IPv6 addresses are moved up by this much, so that one sorted list holds both families."""
@@ -136,6 +136,23 @@ class PrefixIndex[T]:
         return self.values[index] if index >= 0 else None
 
 
+class PortIndex:
+    """Finds the listings that an address may have on some ports, longest prefix first."""
+
+    def __init__(self, listings: Iterable[PortListing] = ()) -> None:
+        by_prefix: dict[tuple[int, int], tuple[PortListing, ...]] = {}
+        for item in listings:
+            span = prefix_range(item.listing.pattern)
+            by_prefix[span] = (*by_prefix.get(span, ()), item)
+        self._spans = sorted(by_prefix.items(), key=lambda entry: entry[0][1] - entry[0][0])
+        self.starts = sorted({edge for span in by_prefix for edge in span})
+
+    def find(self, number: int) -> tuple[PortListing, ...]:
+        """All that may hold at an `address_number`, depending on the port. For building only."""
+        found = (items for (start, end), items in self._spans if start <= number < end)
+        return tuple(item for items in found for item in items)
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Everything that the decider knows by heart: listings, services, operators' ASNs, powers."""
@@ -146,6 +163,7 @@ class Catalogue:
     services: Mapping[str, Service] = field(default_factory=dict)
     operators_by_asn: Mapping[int, Operator] = field(default_factory=dict)
     powers: Mapping[str, tuple[Power, ...]] = field(default_factory=dict)
+    ports: PortIndex = field(default_factory=PortIndex)
 
     @classmethod
     def build(
@@ -154,6 +172,7 @@ class Catalogue:
         services: Mapping[str, Service],
         operators_by_asn: Mapping[int, Operator],
         powers: Iterable[Power],
+        port_listings: Iterable[PortListing] = (),
     ) -> Catalogue:
         """Index listings by kind, and powers by the country that holds them."""
         by_kind: dict[str, list[Listing]] = {"host": [], "prefix": [], "network": []}
@@ -169,4 +188,5 @@ class Catalogue:
             services=services,
             operators_by_asn=operators_by_asn,
             powers=by_country,
+            ports=PortIndex(port_listings),
         )

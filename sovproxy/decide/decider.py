@@ -22,7 +22,7 @@ from sovproxy.decide.catalogue import (
     heads_between,
 )
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
-from sovproxy.decide.facts import NOWHERE, Listing, Place
+from sovproxy.decide.facts import NOWHERE, Listing, Place, PortListing
 from sovproxy.decide.jurisdiction import assess, operator_of
 from sovproxy.decide.question import Question, Reach
 from sovproxy.decide.verdict import Verdict
@@ -44,13 +44,14 @@ _NO_MARKS: frozenset[str] = frozenset()
 class _Key(NamedTuple):
     """All that an answer depends on.
 
-    `likeness` numbers what rules can see of the listing by name, `span` a distinct pair of prefix
-    listing and reach; 0 is none.
+    `likeness` numbers what rules can see of the listing by name, `span` what an address alone
+    tells; 0 is none. `port` is 0 where it makes no difference.
     """
 
     place: Place
     likeness: int
     span: int
+    port: int
     group: str
     nameless: bool
     by_client: bool
@@ -77,7 +78,7 @@ class Decider:
         self._turning_points = policy.turning_points
         self._marks = HostIndex(_own_patterns(policy))
         self._has_marks = bool(self._marks)
-        self._spans = _Spans(catalogue.prefixes, _reaches(policy))
+        self._spans = _Spans(catalogue, _reaches(policy))
         self._find_span = self._spans.find
         self._likenesses = _Likenesses(policy)
         self._sees_networks = any(rule.condition.networks for rule in policy.rules)
@@ -99,12 +100,14 @@ class Decider:
         """
         if isinstance(destination, Unreadable):
             return ladder.unreadable(destination, self.policy)
-        host, address, _, chosen_by = destination
+        host, address, port, chosen_by = destination
         by_name = self._find_host(host) if host else None
+        span = self._find_span(address) if address else 0
         key = (
             place,
             self._likenesses.number(by_name) if by_name else 0,
-            self._find_span(address) if address else 0,
+            span,
+            port if span in self._spans.heeding_ports else 0,
             group,
             not host,
             chosen_by is ChosenBy.CLIENT,
@@ -153,7 +156,7 @@ class Decider:
         a prefix that several products share; where the client chose the address, the address
         counts.
         """
-        by_address = self._spans.pairs[key.span][0] or self._by_network(key, by_name)
+        by_address = self._spans.listing(key.span, key.port) or self._by_network(key, by_name)
         if by_address is None or by_name is None:
             return (by_name or by_address,)
         if key.by_node and not by_address.exclusive:
@@ -180,7 +183,7 @@ class Decider:
             listing=listing,
             place=key.place,
             jurisdiction=assess(listing, key.place, policy.trust_zone, powers),
-            reach=self._spans.pairs[key.span][1],
+            reach=self._spans.told[key.span].reach,
             internal_name=inside,
             marks=key.marks - {_INTERNAL},
             group=key.group,
@@ -219,6 +222,14 @@ class _Likenesses:
         return number
 
 
+class _Told(NamedTuple):
+    """What an address alone tells: its listing, its reach, and what ports would tell."""
+
+    listing: Listing | None
+    reach: Reach
+    ports: tuple[PortListing, ...]
+
+
 class _Spans:
     """The catalogue's prefixes and the policy's networks as one list of disjoint intervals.
 
@@ -226,16 +237,17 @@ class _Spans:
     `2a00`): those heads that lie in one interval are in a dictionary. The others are searched for.
     """
 
-    def __init__(self, prefixes: PrefixIndex[Listing], reaches: PrefixIndex[Reach]) -> None:
-        self._starts = sorted({0, *prefixes.starts, *reaches.starts})
-        numbers: dict[tuple[Listing | None, Reach], int] = {(None, Reach.OUTSIDE): 0}
-        self._numbers = [
-            numbers.setdefault(
-                (prefixes.find(start), reaches.find(start) or Reach.OUTSIDE), len(numbers)
-            )
-            for start in self._starts
-        ]
-        self.pairs = list(numbers)
+    def __init__(self, catalogue: Catalogue, reaches: PrefixIndex[Reach]) -> None:
+        prefixes, ports = catalogue.prefixes, catalogue.ports
+        self._starts = sorted({0, *prefixes.starts, *ports.starts, *reaches.starts})
+        self._numbers: list[int] = []
+        numbers = {_Told(None, Reach.OUTSIDE, ()): 0}
+        for at in self._starts:
+            told = _Told(prefixes.find(at), reaches.find(at) or Reach.OUTSIDE, ports.find(at))
+            numbers.setdefault(told, len(numbers))
+            self._numbers.append(numbers[told])
+        self.told = list(numbers)
+        self.heeding_ports = {number for told, number in numbers.items() if told.ports}
         self._by_head = dict(self._heads())
 
     def _heads(self) -> Iterator[tuple[str, int]]:
@@ -249,8 +261,14 @@ class _Spans:
                 yield head, _SEARCH
         yield "", _SEARCH  # `::1` does not show its first 16 bits
 
+    def listing(self, span: int, port: int) -> Listing | None:
+        """The listing at a span: the prefix's, or that of a prefix which is one on this port."""
+        told = self.told[span]
+        on_port = (item.listing for item in told.ports if item.first <= port <= item.last)
+        return told.listing or next(on_port, None)
+
     def find(self, address: str) -> int:
-        """The number of the pair that holds for a canonical address; 0 for neither."""
+        """The number of what a canonical address tells; 0 for nothing."""
         head = address.partition(":")[0] if ":" in address else address.rsplit(".", 2)[0]
         number = self._by_head.get(head, 0)
         return self._search(address) if number == _SEARCH else number

@@ -109,6 +109,20 @@ class Listing:
     exclusive: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class PortListing:
+    """A prefix that is the service's on some ports only: `tcp` or `udp`, first to last port.
+
+    A proxy carries TCP alone, but media fall back to TCP on the same ports, and a question does not
+    name the protocol: so the port is matched whichever it is.
+    """
+
+    listing: Listing
+    protocol: str
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """What the databases say about one address: country of the server and the network it is in.

@@ -46,7 +46,11 @@ class Judge:
         self.policy_file = PolicyFile(settings.policy, known)
         self.databases = Databases.of(settings)
         self._catalogue = Catalogue.build(
-            atlas.listings, atlas.services, atlas.operators_by_asn, atlas.powers
+            atlas.listings,
+            atlas.services,
+            atlas.operators_by_asn,
+            atlas.powers,
+            atlas.port_listings,
         )
         self._generation = self.databases.generation()
         self.geo = self._open_geo()
