@@ -150,8 +150,8 @@ def test_the_listing_shown_is_the_one_that_decided():
 
 def test_port_plays_no_part_where_no_listing_asks_for_it():
     asked = Destination("zoom.example", OWN, 443, ChosenBy.CLIENT)
-    verdicts = {JUDGED.decide(asked._replace(port=port)) for port in (0, 80, 443, 8801)}
-    assert len(verdicts) == 1
+    first, *others = (JUDGED.decide(asked._replace(port=port)) for port in (0, 80, 443, 8801))
+    assert others == [first] * 3
 
 
 @pytest.mark.parametrize(
