@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import typer
 
@@ -56,12 +57,12 @@ def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
         f"  API          {settings.api_url}/api/v1  (description: {settings.api_url}/openapi.json)",
         f"  CA           {settings.api_url}/ca.pem  (to be trusted by the workstations' browsers)",
         f"  Data         {settings.data_dir}",
-        f"  Admin token  {token or 'made at the first start; `sovproxy tokens create` makes more'}",
+        f"  Admin token  {token or 'made at the first start; `tokens create` makes more'}",
         "",
         "See a prompt:",
         f"  curl -x {proxy} --cacert {settings.ca_certificate} https://zoom.us/j/123",
         "See the events:",
-        "  sovproxy events tail",
+        f"  {sys.argv[0]} events tail",
         "",
         *_doubts(judge),
     ]
