@@ -14,7 +14,7 @@ $(STAMPS)/run: requirements.lock pyproject.toml tools/find-python
 	@mkdir -p $(STAMPS)
 	python=$$(tools/find-python) && { [ -x $(BIN)/python ] || "$$python" -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/test: requirements-dev.lock $(STAMPS)/run tools/install-test-tools

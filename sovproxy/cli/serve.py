@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import uvicorn
-
-from sovproxy.api.start import app_of
 from sovproxy.cli.exits import or_exit
 from sovproxy.settings import Settings
 
 
 def api() -> None:
     """Serve the admin API alone (`sovproxy run` starts it beside the proxy)."""
+    import uvicorn  # noqa: PLC0415 - every other command starts sooner without the web framework
+
+    from sovproxy.api.start import app_of  # noqa: PLC0415
+
     settings = or_exit(Settings)
     app = or_exit(lambda: app_of(settings))
     uvicorn.run(

@@ -71,16 +71,20 @@ class Verdict(NamedTuple):
 
         Workers' words come from `sovproxy.prompt`.
         """
+        said = f"Rule {self.rule}: {self.action}. {self.why}".rstrip()
+        return f"{self._standing()} {said}" if self.jurisdiction.operator or self.listing else said
+
+    def _standing(self) -> str:
         operator, jurisdiction = self.jurisdiction.operator, self.jurisdiction
         subject = "The destination"
         if self.listing:
             subject = f"The shared host {self.listing.pattern}"
         if self.service:
             subject = f"{self.service.name} ({self.service.category})"
-        by = f"is run by {operator.name}" if operator else "has no operator that we know"
-        control = ", ".join(jurisdiction.control) or "nobody that we know"
-        standing = f"{subject} {by}, controlled from {control}; standing: {jurisdiction.standing}."
-        return f"{standing} Rule {self.rule}: {self.action}. {self.why}".rstrip()
+        by = f"run by {operator.name}" if operator else "run by nobody that we know"
+        control = ", ".join(jurisdiction.control)
+        controlled = f", controlled from {control}" if control else ""
+        return f"{subject} is {by}{controlled}; standing: {jurisdiction.standing}."
 
     @property
     def passes(self) -> bool:
