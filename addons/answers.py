@@ -17,7 +17,7 @@ from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, MAX_DE
 from sovproxy.prompt.languages import language_for
 from sovproxy.prompt.page import render_mishap, render_page
 from sovproxy.prompt.problem import render_problem
-from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal
+from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal, is_local_path
 
 if TYPE_CHECKING:
     from sovproxy.events.event import Event
@@ -165,7 +165,7 @@ def _form(request: http.Request) -> dict[str, str]:
 def _come_again(request: http.Request) -> http.Response:
     """Send an acknowledged client to a new connection, which will be tunnelled undecrypted."""
     if is_navigation(request) and not request.is_http2:
-        return _redirect(307, request.path)
+        return _redirect(307, request.path if is_local_path(request.path) else "/")
     return _make(421, b"", (("Content-Type", "text/plain"),))
 
 

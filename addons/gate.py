@@ -23,7 +23,7 @@ from mitmproxy import ctx, exceptions, http
 from mitmproxy.proxy import layer as proxy_layer
 from mitmproxy.proxy.mode_specs import TransparentMode
 
-from sovproxy.decide.destination import Unreadable
+from sovproxy.decide.destination import Destination, Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind, Outcome, Transport
@@ -165,7 +165,9 @@ class Gate:
 
     def _hear_name(self, session: Session, name: str) -> None:
         """Judge a name given inside a tunnel: it counts if it must be stopped."""
-        heard = self.node.look(read_host(name), session.client)
+        if session.passage and not session.passage.passes:
+            return  # what the tunnel was asked for is stopped already
+        heard = self.node.look(read_host(name, _port(session.passage)), session.client)
         if not heard.passes:
             session.passage = heard
 
@@ -199,7 +201,7 @@ class Gate:
         if not passage.passes:
             flow.metadata[STOPPED] = passage
             if _body_is_large(flow.request):
-                flow.kill()
+                await self._cut_off(flow, session, passage)
         elif not passage.address:
             flow.response = answers.not_reachable(flow.request.pretty_host)
         else:
@@ -219,12 +221,28 @@ class Gate:
         else:
             passage = await self.node.seek(request.host, request.port, session.client)
         for name in _names(flow):
-            heard = self.node.look(read_host(name), session.client)
+            heard = self.node.look(read_host(name, request.port), session.client)
             if not heard.passes:
                 return heard
         if passage.passes and not tunnel:
             await self._let_pass(passage, session)
         return passage
+
+    async def _cut_off(self, flow: http.HTTPFlow, session: Session, passage: Passage) -> None:
+        """End a stopped request whose body is not worth reading; on record first."""
+        transport = Transport.HTTPS if session.ended_here else Transport.HTTP
+        session.told = True
+        await self.node.record(
+            self.node.event(
+                passage,
+                session.client,
+                Outcome.CLOSED,
+                transport,
+                kind=EventKind.DECISION,
+                decrypted=session.ended_here,
+            )
+        )
+        flow.kill()
 
     @guarded
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -329,6 +347,12 @@ def _user(flow: http.HTTPFlow) -> str:
 def _original(server: connection.Server) -> tuple[str, int]:
     """The address that a redirected connection was going to."""
     return (server.address[0], server.address[1]) if server.address else ("", 0)
+
+
+def _port(passage: Passage | None) -> int:
+    """The port of a passage's destination, or 0."""
+    destination = passage.destination if passage else None
+    return destination.port if isinstance(destination, Destination) else 0
 
 
 def _without_port(host: str) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from sovproxy.events.pseudonym import Pseudonyms
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -123,23 +125,25 @@ class Proxy:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def events(self, after: int = 0, **wanted: object) -> list[dict]:
-        """The events in the spool after the first `after`, of which these fields are as wanted."""
-        found = read_spool(self.data, "events")[after:]
+    def events(self, me: str = "", **wanted: object) -> list[dict]:
+        """The events in the spool, oldest first: of client `me`, with fields as wanted."""
+        found = read_spool(self.data, "events")
+        if me:
+            wanted = {**wanted, "client": self.pseudonym(me)}
         return [item for item in found if all(item[key] == value for key, value in wanted.items())]
 
-    def mark(self) -> int:
-        """How many events there are by now."""
-        return len(self.events())
+    def pseudonym(self, address: str) -> str:
+        """What a client is called in events."""
+        return Pseudonyms(self.data / "node" / "pseudonym-keys.json", 183).of(address)
 
     def rollups(self) -> list[dict]:
         return read_spool(self.data, "rollups")
 
-    def wait_for_events(self, after: int = 0, number: int = 1, **wanted: object) -> list[dict]:
+    def wait_for_events(self, me: str = "", number: int = 1, **wanted: object) -> list[dict]:
         """The events that `events` gives, once there are as many."""
         what = f"{number} events like {wanted}"
-        wait_until(lambda: len(self.events(after, **wanted)) >= number, what, patience=15)
-        return self.events(after, **wanted)
+        wait_until(lambda: len(self.events(me, **wanted)) >= number, what, patience=15)
+        return self.events(me, **wanted)
 
 
 def read_spool(data: Path, stream: str) -> list[dict]:
