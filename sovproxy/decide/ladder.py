@@ -7,7 +7,7 @@ are kept, so that the worker, the admin and the analyst all see the same trace.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sovproxy.decide.jurisdiction import control_of
 from sovproxy.decide.policy import NO_TEXTS
@@ -121,23 +121,14 @@ def unreadable(bad: Unreadable, policy: Policy) -> Verdict:
     )
 
 
-class Cut(NamedTuple):
-    """A ruling cut to the form of a verdict: all of it that does not hang on the listing.
+type Cut = tuple[
+    Action, str, str, str, Jurisdiction, Service | None, bool, Texts, bool, tuple[Step, ...], str
+]
+"""A ruling cut to the form of a verdict: all of it that does not hang on the listing.
 
-    `alternative` is offered to everybody, unless `own_alternative` leaves it to the service.
-    """
-
-    action: Action
-    rule: str
-    policy: str
-    policy_version: str
-    jurisdiction: Jurisdiction
-    alternative: Service | None
-    own_alternative: bool
-    message: Texts
-    softened: bool
-    steps: tuple[Step, ...]
-    why: str
+Action, rule, policy, version, jurisdiction, alternative, whether that is left to the service,
+message, softened, steps, why. (A plain tuple: it is unpacked for every connection.)
+"""
 
 
 class Tailor:
@@ -153,18 +144,18 @@ class Tailor:
         decision, policy, found = ruling.decision, self._policy, ruling.jurisdiction
         offers = decision.action is not Action.ALLOW
         named = decision.by.alternative if decision.by else ""
-        return Cut(
+        return (
             decision.action,
             decision.rule,
             policy.id,
             policy.version,
             Jurisdiction(found.standing, found.operator, place, found.control, found.powers),
-            alternative=self._services.get(named) if offers else None,
-            own_alternative=offers and not named,
-            message=decision.by.message if decision.by else NO_TEXTS,
-            softened=decision.softened,
-            steps=ruling.steps,
-            why=decision.why,
+            self._services.get(named) if offers else None,
+            offers and not named,
+            decision.by.message if decision.by else NO_TEXTS,
+            decision.softened,
+            ruling.steps,
+            decision.why,
         )
 
     def dress(self, cut: Cut, listing: Listing | None) -> Verdict:

@@ -8,7 +8,7 @@ cannot be read comes back as `Unreadable` with the reason.
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import idna
 
@@ -34,7 +34,11 @@ _JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21}
-_NAT64 = IPv6Network("64:ff9b::/96")
+_6TO4 = 0x2002
+"""The first 16 bits of a 6to4 address (RFC 3056); the IPv4 address follows them."""
+
+_BEFORE_IPV4 = frozenset({0xFFFF, 0x0064FF9B << 64})
+"""The 96 bits before an IPv4 address: `::ffff:0:0/96` (RFC 4291), `64:ff9b::/96` (RFC 6052)."""
 
 
 def read_destination(text: str) -> Destination | Unreadable:
@@ -197,9 +201,9 @@ def _read_ipv6(text: str, port: int) -> Destination | Unreadable:
 
 def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address that this IPv6 spelling stands for: mapped, NAT64, 6to4 or compatible."""
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour
     value = int(address)
-    if address in _NAT64 or 0xFFFF < value < 1 << 32:
+    if value >> 112 == _6TO4:
+        return IPv4Address(value >> 80 & 0xFFFFFFFF)
+    if value >> 32 in _BEFORE_IPV4 or 0xFFFF < value < 1 << 32:
         return IPv4Address(value & 0xFFFFFFFF)
     return None
