@@ -242,3 +242,9 @@ def plain_problem(status: int, title: str, host: str) -> http.Response:
         {"type": "about:blank", "title": title, "status": status, "host": host[:256]}
     ).encode()
     return _make(status, body, (("Content-Type", "application/problem+json"),))
+
+
+def without_port(host: str) -> str:
+    """A Host field without its port."""
+    head, colon, tail = host.rpartition(":")
+    return head if colon and tail.isdigit() else host

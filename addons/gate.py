@@ -25,10 +25,9 @@ from mitmproxy.proxy.mode_specs import TransparentMode
 
 from sovproxy.decide.destination import Destination, Unreadable
 from sovproxy.decide.normalise import read_host
-from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind, Outcome, Transport
 
-from . import answers, first_bytes, layers
+from . import answers, failing, first_bytes, layers
 from .first_bytes import Speech
 from .guarded import guarded
 from .trim import take_out_content_tools
@@ -216,7 +215,7 @@ class Gate:
             passage = tunnel
         elif isinstance(flow.client_conn.proxy_mode, TransparentMode):
             host, port = _original(flow.server_conn)
-            named = _without_port(request.host_header or "")
+            named = answers.without_port(request.host_header or "")
             passage = await self.node.seek_at(named, host, port, session.client)
         else:
             passage = await self.node.seek(request.host, request.port, session.client)
@@ -263,10 +262,10 @@ class Gate:
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let no connection be opened but to an address that was judged and may pass."""
+        data.server.error = "sovproxy has not cleared this address"
         session = self.sessions.get(data.client.id)
-        address = data.server.address[0] if data.server.address else ""
-        if session is None or address not in session.cleared:
-            data.server.error = "sovproxy has not cleared this address"
+        if session and data.server.address and data.server.address[0] in session.cleared:
+            data.server.error = None
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """Remember an address that refused, so that the next attempt tries another."""
@@ -306,35 +305,33 @@ class Gate:
 
     async def failed(self, hook: str, subject: object) -> None:
         """Carry out `on_error` when a hook failed: what is listed is stopped in any case."""
+        failing.close(subject)
         self.node.errors += 1
         if isinstance(subject, http.HTTPFlow):
-            await self._fail_request(hook, subject)
+            session = self._session(subject.client_conn)
+            stopped = STOPPED in subject.metadata
+            passage = await failing.fall_back_on_request(
+                self.node, session.client, hook, subject, stopped=stopped
+            )
+            connects = subject.request.method == "CONNECT"
         elif isinstance(subject, proxy_layer.NextLayer):
-            session = self.sessions.get(subject.context.client.id)
-            sure = session and session.passage and session.passage.passes
-            lenient = sure and self.node.policy.on_error is Action.ALLOW
-            subject.layer = (layers.tunnel if lenient else layers.Refuse)(subject.context)
-
-    async def _fail_request(self, hook: str, flow: http.HTTPFlow) -> None:
-        request = flow.request
-        names = (request.host, _without_port(request.host_header or ""))
-        listed = any(self.node.judge.is_listed(name) for name in names)
-        stop = listed or STOPPED in flow.metadata or self.node.policy.on_error is not Action.ALLOW
-        session = self._session(flow.client_conn)
-        if stop:
-            flow.response = answers.plain_problem(503, "sovproxy failed to decide", request.host)
-            session.told = True
+            session = self._session(subject.context.client)
+            passage = await failing.fall_back_on_layer(self.node, session.client, hook, subject)
+            connects = True
         else:
-            found = await self.node.resolver.resolve(request.host)
-            request.data.host = found[0] if found else request.host
-            session.cleared.add(request.data.host)
-        await self.node.record_failure(hook, request.host, request.port, session.client, stop=stop)
+            return
+        if connects:
+            session.passage = passage
+        if passage.passes:
+            session.cleared.add(passage.address)
+        else:
+            session.told = True
 
 
 def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
     """The names that a request gives beside the address that its connection goes to."""
     address = flow.server_conn.address[0] if flow.server_conn.address else ""
-    names = dict.fromkeys((_without_port(flow.request.host_header or ""), flow.request.host))
+    names = dict.fromkeys((answers.without_port(flow.request.host_header or ""), flow.request.host))
     return tuple(name for name in names if name and name != address)
 
 
@@ -353,11 +350,6 @@ def _port(passage: Passage | None) -> int:
     """The port of a passage's destination, or 0."""
     destination = passage.destination if passage else None
     return destination.port if isinstance(destination, Destination) else 0
-
-
-def _without_port(host: str) -> str:
-    head, colon, tail = host.rpartition(":")
-    return head if colon and tail.isdigit() else host
 
 
 def _body_is_large(request: http.Request) -> bool:

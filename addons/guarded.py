@@ -18,7 +18,7 @@ class Fallible(Protocol):
     """An addon that says what becomes of a flow whose hook failed."""
 
     async def failed(self, hook: str, subject: object) -> None:
-        """Carry out what is to be done with `subject` when `hook` failed."""
+        """Carry out what is to be done with `subject` when `hook` failed: close it first."""
 
 
 def guarded[Addon: Fallible, Subject](
@@ -36,7 +36,15 @@ def guarded[Addon: Fallible, Subject](
         except exceptions.AddonHalt:
             raise
         except Exception:
-            log.exception("hook %s failed", getattr(hook, "__name__", hook))
-            await addon.failed(getattr(hook, "__name__", "?"), subject)
+            name = getattr(hook, "__name__", "?")
+            log.exception("hook %s failed", name)
+            await _fall_back(addon, name, subject)
 
     return wrapped
+
+
+async def _fall_back(addon: Fallible, hook: str, subject: object) -> None:
+    try:
+        await addon.failed(hook, subject)
+    except Exception:
+        log.exception("after hook %s failed, so did falling back; it stays closed", hook)

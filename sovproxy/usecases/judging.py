@@ -94,11 +94,25 @@ class Judge:
         except ValueError:
             return ""
 
-    def is_listed(self, host: str) -> bool:
-        """Whether the catalogue lists a host as a service's: needed where deciding has failed."""
-        name = host.lower().removesuffix(".")
-        listing = self._catalogue.hosts.find(name)
-        return listing is not None and listing.service is not None
+    def is_listed(self, name: str) -> bool:
+        """Whether the catalogue lists a host or address as a service's, or the policy refuses it.
+
+        Needed where deciding has failed, so it asks nothing but the lists themselves.
+        """
+        address = read_address(name)
+        if not address:
+            listing = self._catalogue.hosts.find(name)
+            return listing is not None and listing.service is not None
+        number = address_number(address)
+        by_prefix = self._catalogue.prefixes.find(number) or self._refused.find(number)
+        return bool(by_prefix) or self._is_in_a_listed_network(address)
+
+    def _is_in_a_listed_network(self, address: str) -> bool:
+        try:
+            return self.geo.place(address).asn in self._catalogue.networks
+        except Exception:
+            log.exception("the databases fail; networks that belong to one service are not told")
+            return False
 
     def refresh(self) -> bool:
         """Follow changes of the policy file and the databases; true when something changed.
@@ -134,6 +148,7 @@ class Judge:
         networks = [(net, group.id) for group in policy.groups for net in group.networks]
         self._group_networks = PrefixIndex(networks)
         self._has_group_networks = bool(networks)
+        self._refused = PrefixIndex((network, True) for network in policy.refused_networks)
 
 
 def _plain(address: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sovproxy.decide.destination import ChosenBy, Destination
+from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
 from sovproxy.decide.normalise import read_address, read_host
 from sovproxy.decide.verdict import Verdict
 from sovproxy.decide.words import Action
@@ -24,9 +24,9 @@ from sovproxy.usecases.resolving import Resolver
 from sovproxy.usecases.tokens import read_token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from sovproxy.decide.destination import Unreadable
     from sovproxy.decide.policy import Policy
     from sovproxy.events.event import Event
     from sovproxy.settings import Settings
@@ -184,21 +184,46 @@ class Node:
         )
         return event_of(passage.verdict, passage.destination, carried)
 
-    async def record_failure(
-        self, hook: str, host: str, port: int, client: Client, *, stop: bool
-    ) -> None:
-        """Put on record that a hook failed, and what became of the connection."""
+    async def fall_back(
+        self,
+        hook: str,
+        names: Iterable[str],
+        port: int,
+        client: Client,
+        stopped_as: Outcome,
+        *,
+        sure_stop: bool = False,
+    ) -> Passage:
+        """Judge by `on_error` what could not be judged because `hook` failed; it is on record.
+
+        `names` are all that the client gave, first the one that is connected to. What the catalogue
+        lists is stopped in any case, as is what cannot be read or does not resolve.
+        """
+        lenient = self.policy.on_error is Action.ALLOW and not sure_stop
+        read = [read_host(name, port) for name in names if name] or [Unreadable("", "is empty")]
+        passing = await self._unlisted(read) if lenient else None
         verdict = Verdict(
-            action=Action.BLOCK if stop else Action.ALLOW,
+            action=Action.ALLOW if passing else Action.BLOCK,
             rule="on-error",
             policy=self.policy.id,
             policy_version=self.policy.version,
             why=f"The node failed in {hook}.",
         )
-        passage = Passage(read_host(host, port), verdict)
-        outcome = Outcome.PROBLEM_ANSWERED if stop else Outcome.TUNNELLED
-        event = self.event(passage, client, outcome, Transport.TCP, kind=EventKind.ERROR)
-        await self.record(event)
+        passage = Passage(passing or read[0], verdict)
+        outcome = Outcome.TUNNELLED if passing else stopped_as
+        await self.record(self.event(passage, client, outcome, Transport.TCP, kind=EventKind.ERROR))
+        return passage
+
+    async def _unlisted(self, read: list[Destination | Unreadable]) -> Destination | None:
+        """The first destination at an address that nothing is known of, if none is listed."""
+        if any(isinstance(one, Unreadable) or self.judge.is_listed(one.label) for one in read):
+            return None
+        first = read[0]
+        if not isinstance(first, Destination):
+            return None
+        found = (first.address,) if first.address else await self.resolver.resolve(first.host)
+        address = next((one for one in found if not self.judge.is_listed(one)), "")
+        return first._replace(address=address) if address else None
 
     async def record(self, event: Event) -> None:
         """Return when the event is on disk; a full disk is logged, and the answer given anyway.

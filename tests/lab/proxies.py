@@ -101,8 +101,16 @@ class Proxy:
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
             )
-        wait_until(lambda: self.has_ended() or listens(self.port), "mitmdump listens")
+        wait_until(lambda: self.has_ended() or self.answers(), "mitmdump answers")
         assert not self.has_ended(), self.log
+
+    def answers(self) -> bool:
+        """Whether the addon judges; mitmdump listens even before its scripts are ready."""
+        request = b"CONNECT closed.example:1 HTTP/1.1\r\n\r\n"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as client:
+            client.sendall(request)
+            return client.recv(12) == b"HTTP/1.1 502"
+        return False
 
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None

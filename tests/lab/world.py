@@ -54,6 +54,7 @@ NAMES = {
     "front.example": (ZOOM,),
     "two.example": (ZOOM, NEUTRAL),
     "silent.example": ("127.20.0.99", NEUTRAL),
+    "closed.example": ("127.20.0.98",),
 }
 """Names and the addresses they resolve to. `silent.example` has one where nobody listens."""
 
