@@ -155,22 +155,29 @@ def processes_of(settings: Settings) -> list[Process]:
 
 def require_free(process: Process) -> None:
     """Raise CannotRun when the port is taken already."""
+    reason = _why_taken(process)
+    if reason:
+        place = f"{process.host}:{process.port}"
+        advice = f"set SOVPROXY_{process.name.upper()}_PORT, or stop what listens there"
+        raise CannotRun(f"the {process.name} cannot listen on {place}: {reason}; {advice}")
+
+
+def listens(process: Process) -> bool:
+    """Whether somebody listens on the process's port.
+
+    Nothing is connected to: mitmproxy ends when a connection that nobody redirected comes in while
+    it starts in transparent mode.
+    """
+    return bool(_why_taken(process))
+
+
+def _why_taken(process: Process) -> str:
+    """Why the port cannot be listened on, or empty when it can."""
     family = socket.AF_INET6 if ":" in process.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((process.host, process.port))
         except OSError as error:
-            place = f"{process.host}:{process.port}"
-            advice = f"set SOVPROXY_{process.name.upper()}_PORT, or stop what listens there"
-            message = f"the {process.name} cannot listen on {place}: {error.strerror}; {advice}"
-            raise CannotRun(message) from None
-
-
-def listens(process: Process) -> bool:
-    """Whether somebody answers on the process's port."""
-    try:
-        with socket.create_connection((process.host, process.port), timeout=1):
-            return True
-    except OSError:
-        return False
+            return error.strerror or str(error)
+    return ""

@@ -69,6 +69,8 @@ class Proxy:
     api_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     world: World | None = None
+    redirected_from: str = ""
+    """In transparent mode: an address whose connections are redirected to it."""
 
     @property
     def url(self) -> str:
@@ -106,9 +108,12 @@ class Proxy:
 
     def answers(self) -> bool:
         """Whether the addon judges; mitmdump listens even before its scripts are ready."""
-        request = b"CONNECT closed.example:1 HTTP/1.1\r\n\r\n"
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as client:
-            client.sendall(request)
+        request, place, source = b"CONNECT closed.example:1", ("127.0.0.1", self.port), None
+        if self.redirected_from:
+            request, place = b"GET /", ("127.20.0.98", 1)
+            source = (self.redirected_from, 0)
+        with suppress(OSError), socket.create_connection(place, 5, source) as client:
+            client.sendall(request + b" HTTP/1.1\r\nHost: closed.example:1\r\n\r\n")
             return client.recv(12) == b"HTTP/1.1 502"
         return False
 
