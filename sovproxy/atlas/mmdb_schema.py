@@ -124,7 +124,9 @@ def _require(database: Database, kind: Kind | None, keys: Record, name: str) -> 
 
 def printable(text: object, limit: int = 120) -> str:
     """Give text from a foreign file in a form that is safe to show: one line, bounded."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+    shown = str(text)
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
