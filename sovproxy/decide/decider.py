@@ -54,8 +54,7 @@ class _Key(NamedTuple):
     port: int
     group: str
     nameless: bool
-    by_client: bool
-    by_node: bool
+    chosen_by: ChosenBy
     phase: int
     marks: frozenset[str]
 
@@ -80,6 +79,7 @@ class Decider:
         self._has_marks = bool(self._marks)
         self._spans = _Spans(catalogue, _reaches(policy))
         self._find_span = self._spans.find
+        self._heeding_ports = self._spans.heeding_ports
         self._likenesses = _Likenesses(policy)
         self._sees_networks = any(rule.condition.networks for rule in policy.rules)
         self._tailor = ladder.Tailor(policy, catalogue.services)
@@ -107,11 +107,10 @@ class Decider:
             place,
             self._likenesses.number(by_name) if by_name else 0,
             span,
-            port if span in self._spans.heeding_ports else 0,
+            port if span in self._heeding_ports else 0,
             group,
             not host,
-            chosen_by is ChosenBy.CLIENT,
-            chosen_by is ChosenBy.NODE,
+            chosen_by,
             bisect_right(self._turning_points, now),
             self._find_marks(host) if self._has_marks else _NO_MARKS,
         )
@@ -159,7 +158,7 @@ class Decider:
         by_address = self._spans.listing(key.span, key.port) or self._by_network(key, by_name)
         if by_address is None or by_name is None:
             return (by_name or by_address,)
-        if key.by_node and not by_address.exclusive:
+        if key.chosen_by is ChosenBy.NODE and not by_address.exclusive:
             return (by_name,)
         return (by_name, by_address)
 
@@ -169,7 +168,7 @@ class Decider:
         An address is taken for that service when it stands alone, or when the client chose it and
         gave a name that nobody knows, or that belongs to somebody who has no business there.
         """
-        if not (key.nameless or key.by_client):
+        if not (key.nameless or key.chosen_by is ChosenBy.CLIENT):
             return None
         listing = self.catalogue.networks.get(key.place.asn)
         if listing is None or by_name is None:
@@ -177,7 +176,7 @@ class Decider:
         return listing if listing.exclusive and not _same_house(listing, by_name) else None
 
     def _question(self, listing: Listing | None, key: _Key, now: float) -> Question:
-        inside = not key.by_client and listing is None and _INTERNAL in key.marks
+        inside = key.chosen_by is not ChosenBy.CLIENT and listing is None and _INTERNAL in key.marks
         policy, powers = self.policy, self.catalogue.powers
         return Question(
             listing=listing,

@@ -14,6 +14,8 @@ class ChosenBy(StrEnum):
     CLIENT = "client"
     NODE = "node"
 
+    __hash__ = str.__hash__  # that of enumerations is slow, and this is part of a key
+
 
 class Destination(NamedTuple):
     """A destination that could be read. (A named tuple: it is made for every connection.)
