@@ -53,12 +53,14 @@ class Session:
     """What is known of one client connection.
 
     `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
-    have their own. `cleared` holds the addresses that may be connected to. `ended_here` is true
-    when TLS ends at this node. `told` is true once an event says what the client got.
+    have their own. `user` is the name that the client signed in with. `cleared` holds the addresses
+    that may be connected to. `ended_here` is true when TLS ends at this node. `told` is true once
+    an event says what the client got.
     """
 
     client: Client
     passage: Passage | None = None
+    user: str = ""
     cleared: set[str] = field(default_factory=set)
     ended_here: bool = False
     told: bool = False
@@ -130,6 +132,11 @@ class Gate:
             flow.response = await answers.refuse_connect(self.node, passage, session.client)
         else:
             flow.response = answers.established()
+
+    def http_connect_error(self, flow: http.HTTPFlow) -> None:
+        """Forget the verdict on a CONNECT that led nowhere: the next request has its own."""
+        if session := self.sessions.get(flow.client_conn.id):
+            session.passage, session.told = None, False
 
     @guarded
     async def next_layer(self, data: proxy_layer.NextLayer) -> None:
@@ -289,8 +296,12 @@ class Gate:
     def _session(self, client: connection.Client, user: str = "") -> Session:
         session = self.sessions.get(client.id)
         if session is None:
-            found = self.node.client(client.peername[0], user)
-            session = self.sessions[client.id] = Session(found)
+            session = Session(self.node.client(client.peername[0], user), user=user)
+            if client.timestamp_end is None:  # else nobody would take it out again
+                self.sessions[client.id] = session
+        elif user and user != session.user:  # the client signs in after the connection is there
+            session.client = self.node.client(client.peername[0], user)
+            session.user = user
         return session
 
     async def _let_pass(self, passage: Passage, session: Session) -> None:
@@ -329,10 +340,15 @@ class Gate:
 
 
 def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
-    """The names that a request gives beside the address that its connection goes to."""
-    address = flow.server_conn.address[0] if flow.server_conn.address else ""
-    names = dict.fromkeys((answers.without_port(flow.request.host_header or ""), flow.request.host))
-    return tuple(name for name in names if name and name != address)
+    """The names that a request gives beside the address that its connection goes to.
+
+    mitmproxy sends on both Host and authority, though its `host_header` is only one of them: the
+    authority when the first line says HTTP/2.0, the Host field for an absolute target in a tunnel.
+    """
+    address, request = flow.server_conn.address, flow.request
+    fields = (request.headers.get("host", ""), request.authority)
+    names = dict.fromkeys((*map(answers.without_port, fields), request.host))
+    return tuple(name for name in names if name and not (address and name == address[0]))
 
 
 def _user(flow: http.HTTPFlow) -> str:

@@ -146,8 +146,13 @@ class Node:
         A name is believed when it resolves to that very address; otherwise the address counts.
         """
         named = read_host(host, port) if host else Destination(port=port)
-        if not isinstance(named, Destination) or named.address:
+        if not isinstance(named, Destination):
             return self.look(named, client)
+        if named.address:  # an address instead of a name: it may stop, but leads nowhere else
+            given = self.look(named, client)
+            if not given.passes:
+                return given
+            named = Destination(port=port)
         place = read_address(address)
         at = named._replace(address=place, chosen_by=ChosenBy.CLIENT)
         passage = self.look(at, client)
