@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 
 import typer
 
 from sovproxy.cli.exits import FAILURE, or_exit
 from sovproxy.errors import SovproxyError
+from sovproxy.events.files import make_private_folder
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.judging import Judge
@@ -23,6 +25,7 @@ def run() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = or_exit(Settings)
+    or_exit(lambda: make_private_folder(settings.data_dir))
     judge = or_exit(lambda: Judge(settings))  # refuse a bad policy or catalogue before starting
     token = or_exit(lambda: _prepare(settings))
     supervisor = Supervisor(processes_of(settings))
@@ -35,8 +38,7 @@ def run() -> None:
 
 
 def _prepare(settings: Settings) -> str | None:
-    """Make the data directory, the store and the tokens; the first admin's token, once."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the store and the tokens; the first admin's token, once."""
     store = open_store(settings.effective_store_url)
     try:
         ensure_node_token(store, settings.node_token_file, settings.node)
@@ -47,7 +49,7 @@ def _prepare(settings: Settings) -> str | None:
 
 def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
     proxy = f"http://{settings.proxy_host}:{settings.proxy_port}"
-    policy = judge.policy
+    policy, authority = judge.policy, shlex.quote(str(settings.ca_certificate))
     lines = [
         "",
         f"sovproxy is running with policy {policy.id} ({policy.version}).",
@@ -60,7 +62,7 @@ def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
         f"  Admin token  {token or 'made at the first start; `tokens create` makes more'}",
         "",
         "See a prompt:",
-        f"  curl -x {proxy} --cacert {settings.ca_certificate} https://zoom.us/j/123",
+        f"  curl -x {proxy} --cacert {authority} https://zoom.us/j/123",
         "See the events:",
         f"  {sys.argv[0]} events tail",
         "",
