@@ -9,6 +9,7 @@ the form of a verdict, and dressed anew with each listing, of which there may be
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from sovproxy.decide import ladder
@@ -22,7 +23,7 @@ from sovproxy.decide.catalogue import (
     heads_between,
 )
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
-from sovproxy.decide.facts import NOWHERE, Listing, Place, PortListing
+from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, PortListing, Service
 from sovproxy.decide.jurisdiction import assess, operator_of
 from sovproxy.decide.question import Question, Reach
 from sovproxy.decide.verdict import Verdict
@@ -80,7 +81,7 @@ class Decider:
         self._spans = _Spans(catalogue, _reaches(policy))
         self._find_span = self._spans.find
         self._heeding_ports = self._spans.heeding_ports
-        self._likenesses = _Likenesses(policy)
+        self._find_likeness = _Likenesses(policy).find
         self._sees_networks = any(rule.condition.networks for rule in policy.rules)
         self._tailor = ladder.Tailor(policy, catalogue.services)
         self._dress = self._tailor.dress
@@ -105,7 +106,7 @@ class Decider:
         span = self._find_span(address) if address else 0
         key = (
             place,
-            self._likenesses.number(by_name) if by_name else 0,
+            self._find_likeness(by_name) if by_name else 0,
             span,
             port if span in self._heeding_ports else 0,
             group,
@@ -191,33 +192,35 @@ class Decider:
 
 
 class _Likenesses:
-    """Numbers for what rules can see of a listing: listings that look alike get the same ruling."""
+    """Numbers for what rules can see of a listing: listings that look alike get the same ruling.
+
+    Each service (or operator of a shared host) has a number for each level of verification.
+    """
 
     def __init__(self, policy: Policy) -> None:
         conditions = [rule.condition for rule in policy.rules]
         self._named = frozenset[str]().union(*(item.services for item in conditions))
-        self._by_entry: dict[tuple[object, ...], int] = {}
+        self._firsts: dict[Service | Operator | None, int] = {}
         self._by_look: dict[tuple[object, ...], int] = {}
+        self._numbers = count(1, len(Verification))
 
-    def number(self, listing: Listing) -> int:
+    def find(self, listing: Listing) -> int:
         """The number of the listing's likeness, from 1."""
+        entry = listing.service or listing.operator
+        first = self._firsts.get(entry) or self._new(entry)
         level = listing.verification  # compared by identity: hashing an enumeration is slow
-        entry = (
-            listing.service or listing.operator,
-            level is Verification.VERIFIED,
-            level is Verification.RECALLED,
-        )
-        return self._by_entry.get(entry) or self._new(entry, listing)
+        if level is Verification.VERIFIED:
+            return first
+        return first + (1 if level is Verification.MIXED else 2)
 
-    def _new(self, entry: tuple[object, ...], listing: Listing) -> int:
-        service = listing.service
-        look: tuple[object, ...] = (listing.operator, listing.verification)
-        if service:
-            named = service.id if service.id in self._named else ""
-            traits = (named, service.category, service.stance, service.operator)
-            look = (*traits, listing.verification)
-        number = self._by_look.setdefault(look, len(self._by_look) + 1)
-        self._by_entry[entry] = number
+    def _new(self, entry: Service | Operator | None) -> int:
+        look: tuple[object, ...] = (entry,)
+        if isinstance(entry, Service):
+            named = entry.id if entry.id in self._named else ""
+            look = (named, entry.category, entry.stance, entry.operator)
+        # A counter, and not the length of the dictionary: threads never get the same number.
+        number = self._by_look.setdefault(look, next(self._numbers))
+        self._firsts[entry] = number
         return number
 
 

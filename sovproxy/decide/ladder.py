@@ -137,7 +137,7 @@ class Tailor:
     def __init__(self, policy: Policy, services: Services) -> None:
         self._policy = policy
         self._services = services
-        self._first_choice: dict[Service, Service | None] = {}
+        self._first_choice: dict[Service, tuple[Service | None]] = {}
 
     def cut(self, ruling: Ruling, place: Place) -> Cut:
         """Prepare a ruling for all destinations at `place`, which looks like the ruling's own."""
@@ -163,8 +163,8 @@ class Tailor:
         action, rule, policy, version, found, offered, own, message, softened, steps, why = cut
         service = listing.service if listing else None
         if own and service:
-            chosen = self._first_choice
-            offered = chosen[service] if service in chosen else self._choose(service)
+            first = self._first_choice.get(service)
+            offered = first[0] if first else self._choose(service)
         # In the order of Verdict's fields. tuple.__new__ takes half the time of Verdict(…).
         fields = (
             action, rule, policy, version, service, listing, found, offered,
@@ -176,7 +176,7 @@ class Tailor:
         """The first of the service's own alternatives that is sovereign."""
         found = (self._services.get(name) for name in service.alternatives)
         choice = next(filter(self._is_sovereign, found), None)
-        self._first_choice[service] = choice
+        self._first_choice[service] = (choice,)
         return choice
 
     def _is_sovereign(self, service: Service | None) -> bool:
