@@ -13,6 +13,7 @@ from sovproxy.decide.words import Verification
 
 HERE = Path(__file__).parent
 FACTS = json.loads((HERE / "starting_facts.json").read_text(encoding="utf-8"))
+PUBLIC_LISTS = json.loads((HERE / "public_lists.json").read_text(encoding="utf-8"))
 RANK = {Verification.RECALLED: 0, Verification.MIXED: 1, Verification.VERIFIED: 2}
 
 
@@ -219,3 +220,45 @@ def test_ways_around_a_policy_are_services_of_their_own(atlas, hosts):
     assert hosts.find("account.proton.me").service is atlas.services["proton"]
     assert hosts.find("a.trycloudflare.com").service is atlas.services["cloudflare-warp"]
     assert hosts.find("a.pages.dev").service is atlas.services["cloudflare"]
+
+
+def _public_names() -> dict[str, set[str]]:
+    """Names that public lists give to each service; `*.` became a name below it."""
+    names: dict[str, set[str]] = {}
+    for one in PUBLIC_LISTS:
+        for service, listed in one["services"].items():
+            found = {name.replace("*.", "below.") for name in listed.split()}
+            names.setdefault(service, set()).update(found)
+    return names
+
+
+SIX = ("zoom", "ms-teams", "webex", "goto", "whatsapp", "signal")
+
+
+@pytest.mark.parametrize("service", SIX)
+def test_public_lists_of_the_six_are_covered_to_95_percent(hosts, service):
+    names = _public_names()[service]
+    missing = sorted(name for name in names if not _stopped(hosts, name))
+    assert len(missing) <= len(names) * 0.05, missing
+
+
+def test_public_lists_of_every_other_service_are_covered_to_80_percent(hosts):
+    short = {}
+    for service, names in _public_names().items():
+        missing = sorted(name for name in names if not _stopped(hosts, name))
+        if len(names) >= 5 and len(missing) > len(names) * 0.2:
+            short[service] = missing
+    assert short == {}
+
+
+def _stopped(hosts, name: str) -> bool:
+    listing = hosts.find(name)
+    return bool(listing and listing.service and listing.service.stance in {"replace", "choose"})
+
+
+def test_no_third_party_of_a_public_list_is_stopped_on_behalf_of_a_service(hosts):
+    """Lists of a vendor name CDNs, log collectors and look-alikes, too."""
+    others = {name for one in PUBLIC_LISTS for name in one["not_the_services"].split()}
+    names = {name.replace("*.", "below.") for name in others}
+    assert len(names) > 40
+    assert {name for name in names if _stopped(hosts, name)} == set()
