@@ -36,7 +36,7 @@ def origins(authority: Authority) -> Iterator[SimpleNamespace]:
 
     def at(address: str, name: str, **more) -> Origin:
         names = [host for host, found in places.NAMES.items() if address in found]
-        return Origin(address, name, authority.issue(*names, address), **more)
+        return Origin(address, name, identity=authority.issue(*names, address), **more)
 
     made = SimpleNamespace(
         zoom=at(places.ZOOM, "Zoom"),

@@ -41,11 +41,14 @@ class Call:
 class Origin:
     """A server at `address`. `calls` holds every connection, `hits` how many there were."""
 
-    def __init__(self, address: str, name: str, identity: Path, greeting: bytes = b"") -> None:
+    def __init__(
+        self, address: str, name: str, port: int = 0, *, identity: Path, greeting: bytes = b""
+    ) -> None:
         self.address, self.name, self.greeting = address, name, greeting
         self.calls: list[Call] = []
         self.identity = identity
-        self._listener = socket.create_server((address, 0), backlog=64)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, port), family=family, backlog=64)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, name=f"origin {name}", daemon=True).start()
 

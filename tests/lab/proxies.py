@@ -71,6 +71,8 @@ class Proxy:
     world: World | None = None
     redirected_from: str = ""
     """In transparent mode: an address whose connections are redirected to it."""
+    probe: str = "127.20.0.98"
+    """Where `closed.example` leads to; nobody listens there."""
 
     @property
     def url(self) -> str:
@@ -110,7 +112,7 @@ class Proxy:
         """Whether the addon judges; mitmdump listens even before its scripts are ready."""
         request, place, source = b"CONNECT closed.example:1", ("127.0.0.1", self.port), None
         if self.redirected_from:
-            request, place = b"GET /", ("127.20.0.98", 1)
+            request, place = b"GET /", (self.probe, 1)
             source = (self.redirected_from, 0)
         with suppress(OSError), socket.create_connection(place, 5, source) as client:
             client.sendall(request + b" HTTP/1.1\r\nHost: closed.example:1\r\n\r\n")

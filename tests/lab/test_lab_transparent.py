@@ -35,7 +35,8 @@ def there(namespace, authority):
 
     def at(address: str, name: str) -> Origin:
         names = [host for host, found in NAMES.items() if address in found]
-        return namespace.run(Origin, address, name, authority.issue(*names, address))
+        identity = authority.issue(*names, address)
+        return namespace.run(lambda: Origin(address, name, identity=identity))
 
     made = SimpleNamespace(
         zoom=at(ZOOM, "Zoom"),
