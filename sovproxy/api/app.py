@@ -11,12 +11,12 @@ from sovproxy.api.background import lifespan
 from sovproxy.api.body_limit import BodyLimit
 from sovproxy.api.headers import SecurityHeaders
 from sovproxy.api.openapi import TITLE, openapi_document
-from sovproxy.api.routes import check, client_setup, events, status
+from sovproxy.api.routes import analysis, check, client_setup, events, status
 
 if TYPE_CHECKING:
     from sovproxy.api.services import Services
 
-ROUTERS = (status.router, events.router, check.router, client_setup.router)
+ROUTERS = (status.router, events.router, analysis.router, check.router, client_setup.router)
 MAX_BODY_BYTES = 64 * 1024
 
 

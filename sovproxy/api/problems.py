@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from sovproxy.api.headers import SECURITY_HEADERS
 from sovproxy.events.text import clean_text
 from sovproxy.store.database import StoreUnavailable
+from sovproxy.usecases.analytics import InvalidRange
 from sovproxy.usecases.ingest import InvalidBatch
 from sovproxy.usecases.searching import InvalidCursor
 from sovproxy.yamlfile import path_text
@@ -71,8 +72,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiProblem, _on_problem)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(InvalidCursor, _on_invalid_input)
-    app.add_exception_handler(InvalidBatch, _on_invalid_input)
+    for kind in (InvalidCursor, InvalidBatch, InvalidRange):
+        app.add_exception_handler(kind, _on_invalid_input)
     app.add_exception_handler(StoreUnavailable, _on_store_unavailable)
     app.add_exception_handler(Exception, _on_unexpected)
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sovproxy.decide.words import Action, Standing  # noqa: TC001  # the models read them
 from sovproxy.errors import SovproxyError
-from sovproxy.events.event import CLIENT_PATTERN, COUNTRY_PATTERN, Event, UtcTime
-from sovproxy.store import queries
-from sovproxy.store.queries import Facet, Filter, Place
+from sovproxy.events.event import (
+    CLIENT_PATTERN,
+    COUNTRY_PATTERN,
+    MAX_ASN,
+    Event,
+    EventKind,
+    Outcome,
+    UtcTime,
+)
+from sovproxy.store import counting, queries
+from sovproxy.store.filters import Facet, Filter
+from sovproxy.store.queries import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sovproxy.store.database import Store
 
@@ -24,7 +34,14 @@ MAX_PAGE: Final = 500
 MAX_VALUES: Final = 20
 MAX_COUNTS: Final = 1000
 _LARGEST: Final = 2**63 - 1
-_CURSOR = re.compile(rb"([0-9]{1,19})\.([0-9]{1,19})")
+_CURSOR = re.compile(rb"(-?)([0-9]{1,19})\.([0-9]{1,19})")
+
+
+class Order(StrEnum):
+    """Which event comes first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 class InvalidCursor(SovproxyError):
@@ -40,7 +57,9 @@ def _printable(text: str) -> str:
 Value = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 Host = Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_printable)]
 Client = Annotated[str, Field(min_length=1, pattern=CLIENT_PATTERN)]
-Country = Annotated[str, Field(pattern=COUNTRY_PATTERN)]
+Optional = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+Country = Annotated[str, Field(pattern=rf"{COUNTRY_PATTERN}|^$")]
+AsnValue = Annotated[int, Field(ge=0, le=MAX_ASN)]
 
 
 class FilterInput(BaseModel):
@@ -50,20 +69,37 @@ class FilterInput(BaseModel):
 
     since: UtcTime | None = Field(default=None, description="From this instant on (with zone).")
     until: UtcTime | None = Field(default=None, description="Before this instant (with zone).")
-    service: list[Value] = Field(default=[], max_length=MAX_VALUES, description="Service id.")
-    operator: list[Value] = Field(default=[], max_length=MAX_VALUES, description="Operator id.")
+    service: list[Optional] = Field(
+        default=[], max_length=MAX_VALUES, description="Service id; empty for none."
+    )
+    operator: list[Optional] = Field(
+        default=[], max_length=MAX_VALUES, description="Operator id; empty for none."
+    )
     control: list[Country] = Field(
         default=[], max_length=MAX_VALUES, description="Controlled from this country, among others."
     )
     standing: list[Standing] = Field(default=[], max_length=MAX_VALUES)
     action: list[Action] = Field(default=[], max_length=MAX_VALUES)
     rule: list[Value] = Field(default=[], max_length=MAX_VALUES, description="Rule id.")
-    group: list[Value] = Field(default=[], max_length=MAX_VALUES, description="Group id.")
+    group: list[Optional] = Field(
+        default=[], max_length=MAX_VALUES, description="Group id; empty for none."
+    )
     node: list[Value] = Field(default=[], max_length=MAX_VALUES, description="Node name.")
     client: list[Client] = Field(default=[], max_length=MAX_VALUES, description="Pseudonym.")
     host: list[Host] = Field(
         default=[], max_length=MAX_VALUES, description="Host; `.zoom.us` is every host below it."
     )
+    host_contains: list[Host] = Field(
+        default=[], max_length=MAX_VALUES, description="Any host with this text in it."
+    )
+    location: list[Country] = Field(
+        default=[], max_length=MAX_VALUES, description="Country of the server; empty if unknown."
+    )
+    asn: list[AsnValue] = Field(
+        default=[], max_length=MAX_VALUES, description="Number of the network; 0 if unknown."
+    )
+    kind: list[EventKind] = Field(default=[], max_length=MAX_VALUES)
+    outcome: list[Outcome] = Field(default=[], max_length=MAX_VALUES)
 
     @model_validator(mode="after")
     def _since_before_until(self) -> Self:
@@ -77,10 +113,11 @@ class FilterInput(BaseModel):
 
 
 class EventPage(BaseModel):
-    """Events, newest first, and the cursor of the next page, or null at the end."""
+    """Events, and the cursors of the next page and of the one before; null where there is none."""
 
     items: list[Event]
     next: str | None
+    prev: str | None
 
 
 class CountItem(BaseModel):
@@ -100,12 +137,20 @@ class Counts(BaseModel):
     others: int
 
 
-def search_page(store: Store, wanted: FilterInput, limit: int, cursor: str = "") -> EventPage:
+def search_page(
+    store: Store,
+    wanted: FilterInput,
+    limit: int,
+    cursor: str = "",
+    order: Order = Order.NEWEST,
+) -> EventPage:
     """Give one page of at most `limit` events. Raises InvalidCursor, StoreUnavailable."""
     after = decode_cursor(cursor) if cursor else None
-    found = queries.search(store, wanted.to_filter(), limit, after)
-    following = encode_cursor(found.more_after) if found.more_after else None
-    return EventPage.model_construct(items=found.events, next=following)
+    oldest_first = order is Order.OLDEST
+    found = queries.search(store, wanted.to_filter(), limit, after, oldest_first=oldest_first)
+    places = found.more_after, found.more_before
+    following, preceding = (encode_cursor(place) if place else None for place in places)
+    return EventPage.model_construct(items=found.events, next=following, prev=preceding)
 
 
 def search_all(store: Store, wanted: FilterInput, limit: int | None = None) -> Iterator[Event]:
@@ -123,7 +168,11 @@ def search_all(store: Store, wanted: FilterInput, limit: int | None = None) -> I
 
 def count_connections(store: Store, wanted: FilterInput, facet: Facet, limit: int) -> Counts:
     """Count connections by a facet. Raises StoreUnavailable."""
-    counts = queries.count_by(store, facet, wanted.to_filter())
+    return counts_of(facet, counting.count_by(store, facet, wanted.to_filter()), limit)
+
+
+def counts_of(facet: Facet, counts: Sequence[counting.Count], limit: int) -> Counts:
+    """The first `limit` counts, and how many values were cut off."""
     items = [
         CountItem(value=item.value, events=item.events, rollups=item.rollups, total=item.total)
         for item in counts[:limit]
@@ -133,7 +182,9 @@ def count_connections(store: Store, wanted: FilterInput, facet: Facet, limit: in
 
 def encode_cursor(place: Place) -> str:
     """Write a place as an opaque word."""
-    return base64.urlsafe_b64encode(b"%d.%d" % (place.time, place.seq)).decode().rstrip("=")
+    sign = b"-" if place.backwards else b""
+    text = b"%s%d.%d" % (sign, place.time, place.seq)
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> Place:
@@ -143,7 +194,7 @@ def decode_cursor(cursor: str) -> Place:
         match = _CURSOR.fullmatch(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (UnicodeEncodeError, binascii.Error):
         match = None
-    place = Place(int(match[1]), int(match[2])) if match else None
+    place = Place(int(match[2]), int(match[3]), bool(match[1])) if match else None
     if not place or max(place.time, place.seq) > _LARGEST or encode_cursor(place) != cursor:
         raise InvalidCursor("this cursor is not one of ours; begin again without a cursor")
     return place

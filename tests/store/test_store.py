@@ -11,16 +11,10 @@ from sqlalchemy import event as sqlalchemy_event
 
 from sovproxy.decide.words import Action
 from sovproxy.events.event import Event, Rollup
+from sovproxy.store.counting import count_by
 from sovproxy.store.database import StoreUnavailable, UnusableStore, open_store, sqlite_url
-from sovproxy.store.queries import (
-    Facet,
-    Filter,
-    arrived_after,
-    count_by,
-    get_event,
-    last_arrival,
-    search,
-)
+from sovproxy.store.filters import Facet, Filter
+from sovproxy.store.queries import arrived_after, get_event, last_arrival, search
 from sovproxy.store.records import insert_records
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
 

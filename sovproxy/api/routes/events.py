@@ -13,7 +13,8 @@ from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.store.queries import Facet, get_event
+from sovproxy.store.filters import Facet  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.store.queries import get_event
 from sovproxy.usecases.ingest import IngestAnswer, ingest
 from sovproxy.usecases.searching import (
     MAX_COUNTS,
@@ -21,6 +22,7 @@ from sovproxy.usecases.searching import (
     Counts,
     EventPage,
     FilterInput,
+    Order,
     count_connections,
     search_page,
 )
@@ -37,7 +39,8 @@ class EventQuery(FilterInput):
     """A search: a filter, the size of a page, and where to go on."""
 
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
-    cursor: str = Field(default="", max_length=100, description="`next` of the page before.")
+    cursor: str = Field(default="", max_length=100, description="`next` or `prev` of a page.")
+    sort: Order = Order.NEWEST
 
 
 class CountQuery(FilterInput):
@@ -63,8 +66,8 @@ async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
 
 @router.get("/events", dependencies=[_READERS], response_model=EventPage)
 def search(query: Annotated[EventQuery, Query()], services: ServicesDep) -> Response:
-    """Search events, newest first."""
-    page = search_page(services.store, query, query.limit, query.cursor)
+    """Search events, newest first unless `sort` says otherwise."""
+    page = search_page(services.store, query, query.limit, query.cursor, query.sort)
     return Response(page.model_dump_json(), media_type="application/json")
 
 

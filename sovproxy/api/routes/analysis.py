@@ -1,0 +1,59 @@
+"""The analyst's pictures: facets, histogram, overview."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from sovproxy.api.access import allow
+from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.store.filters import Facet
+from sovproxy.usecases import analytics
+from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.tokens import Role
+
+router = APIRouter(
+    prefix="/api/v1", tags=["analysis"], dependencies=[allow(Role.ANALYST, Role.ADMIN)]
+)
+
+
+class FacetQuery(FilterInput):
+    """A filter, which facets are wanted (all without `field`), and how many values of each."""
+
+    field: list[Facet] = Field(default=[], max_length=len(Facet), description="Facet; all if none.")
+    limit: int = Field(default=10, ge=1, le=analytics.MAX_FACET_VALUES)
+
+
+class HistogramQuery(FilterInput):
+    """A filter, and the length of a bucket in seconds; chosen from the range if not given."""
+
+    width: int | None = Field(default=None, ge=60, le=31 * 86400, multiple_of=60)
+
+
+class OverviewQuery(FilterInput):
+    """How far back to look. `since` and `until` are not used."""
+
+    range: analytics.Range = analytics.Range.DAY
+
+
+@router.get("/facets")
+def facets(query: Annotated[FacetQuery, Query()], services: ServicesDep) -> analytics.FacetAnswer:
+    """Give the top values with counts of each facet, under the filter."""
+    fields = list(dict.fromkeys(query.field)) or list(Facet)
+    return analytics.facets(services.store, query, fields, query.limit)
+
+
+@router.get("/histogram")
+def histogram(
+    query: Annotated[HistogramQuery, Query()], services: ServicesDep
+) -> analytics.Histogram:
+    """Count connections over time by action, from events and rollups together."""
+    return analytics.histogram(services.store, query, services.clock(), query.width)
+
+
+@router.get("/overview")
+def overview(query: Annotated[OverviewQuery, Query()], services: ServicesDep) -> analytics.Overview:
+    """Give the analyst's first page in one answer."""
+    return analytics.overview(services.store, query.range, services.clock(), query)

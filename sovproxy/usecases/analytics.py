@@ -1,0 +1,263 @@
+"""The analyst's pictures: facets, a histogram, and the first page in one answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, Field
+
+from sovproxy.decide.words import Action
+from sovproxy.errors import SovproxyError
+from sovproxy.store import counting
+from sovproxy.store.filters import Facet, Filter
+from sovproxy.store.newness import first_record, new_values
+from sovproxy.store.records import from_microseconds, microseconds, split_control
+from sovproxy.usecases.searching import Counts, FilterInput, counts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sovproxy.store.counting import Counted
+    from sovproxy.store.database import Store
+
+MAX_FACET_VALUES: Final = 20
+MAX_BUCKETS: Final = 500
+WANTED_BUCKETS: Final = 120
+MAX_NEW: Final = 50
+FLOW_GROUPS: Final = 8
+FLOW_SERVICES: Final = 12
+FLOW_CONTROLS: Final = 8
+TOP_SERVICES: Final = 10
+OTHER: Final = "other"
+WIDTHS: Final = (60, 300, 900, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000)
+_SECOND: Final = 1_000_000
+
+
+class InvalidRange(SovproxyError):
+    """A range of time that cannot be drawn as it was asked for."""
+
+
+class Range(StrEnum):
+    """How far back the overview looks."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+    @property
+    def length(self) -> timedelta:
+        """As a duration."""
+        hours = {Range.DAY: 24, Range.WEEK: 7 * 24, Range.MONTH: 30 * 24}
+        return timedelta(hours=hours[self])
+
+
+class FacetAnswer(BaseModel):
+    """The top values of each facet, most first."""
+
+    facets: list[Counts]
+
+
+class Bucket(BaseModel):
+    """Connections that began in one bucket, by action. Every action is there, also with 0."""
+
+    start: datetime
+    counts: dict[Action, int] = Field(
+        examples=[{"allow": 120, "observe": 4, "warn": 2, "block": 1}]
+    )
+
+
+class Histogram(BaseModel):
+    """Connections over time. `width` is the length of a bucket in seconds.
+
+    Buckets begin at multiples of it since the Unix epoch, so the first and the last may reach
+    beyond the range; only what is within the range is counted.
+    """
+
+    width: int
+    since: datetime
+    until: datetime
+    buckets: list[Bucket]
+
+
+class Flow(BaseModel):
+    """Connections of a group to a service that answers to these countries.
+
+    `other` stands for all groups, services or countries that are not among the first; an empty
+    text, or no country, for what is not known.
+    """
+
+    group: str
+    service: str
+    control: list[str]
+    count: int
+
+
+class NewValue(BaseModel):
+    """A service (id) or network (ASN) and when it was first seen."""
+
+    value: str
+    first: datetime
+
+
+class NewInRange(BaseModel):
+    """What was never seen before the range, newest first, 50 of each at most."""
+
+    services: list[NewValue]
+    networks: list[NewValue]
+
+
+class Decrypted(BaseModel):
+    """For how many of all connections TLS was terminated. `share` is between 0 and 1."""
+
+    decrypted: int
+    connections: int
+    share: float
+
+
+class Overview(BaseModel):
+    """The analyst's first page. All numbers are connections, from events and rollups together."""
+
+    range: Range
+    since: datetime
+    until: datetime
+    connections: int
+    totals: dict[Action, int]
+    standings: Counts
+    decrypted: Decrypted
+    flows: list[Flow]
+    trend: Histogram
+    services: Counts
+    new: NewInRange
+
+
+def facets(
+    store: Store, wanted: FilterInput, fields: Sequence[Facet], limit: int = MAX_FACET_VALUES
+) -> FacetAnswer:
+    """Give the top values of the facets. Raises StoreUnavailable."""
+    counts = counting.count_facets(store, fields, wanted.to_filter())
+    pairs = zip(fields, counts, strict=True)
+    return FacetAnswer(facets=[counts_of(facet, items, limit) for facet, items in pairs])
+
+
+def histogram(
+    store: Store, wanted: FilterInput, now: datetime, width: int | None = None
+) -> Histogram:
+    """Count over time. Without `since` it begins with the oldest record, without `until` it ends
+    now. Raises InvalidRange, StoreUnavailable.
+    """
+    since, until = _range(store, wanted, now)
+    chosen = width or choose_width(until - since)
+    number = -(-microseconds(until) // (chosen * _SECOND)) - microseconds(since) // (
+        chosen * _SECOND
+    )
+    if number > MAX_BUCKETS:
+        message = f"{number} buckets of {chosen} s would be needed, at most {MAX_BUCKETS} are given"
+        raise InvalidRange(f"{message}; choose a greater width or a shorter range")
+    asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
+    found = counting.decisions(counting.counted(store, asked, chosen), asked)
+    return _drawn(found, since, until, chosen)
+
+
+def choose_width(length: timedelta) -> int:
+    """Choose a bucket's length (seconds) so that a range has some 120 of them at most."""
+    seconds = length.total_seconds()
+    return next((width for width in WIDTHS if seconds / width <= WANTED_BUCKETS), WIDTHS[-1])
+
+
+def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> Overview:
+    """Give the first page. The filter's own range of time is not used. Raises StoreUnavailable."""
+    since, until = now - span.length, now
+    asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
+    width = choose_width(span.length)
+    found = counting.decisions(counting.counted(store, asked, width), asked)
+    totals = _by_action(found)
+    return Overview(
+        range=span,
+        since=since,
+        until=until,
+        connections=sum(totals.values()),
+        totals=totals,
+        standings=_counts(found, Facet.STANDING, MAX_FACET_VALUES),
+        decrypted=_decrypted(found),
+        flows=_flows(found),
+        trend=_drawn(found, since, until, width),
+        services=_counts(found, Facet.SERVICE, TOP_SERVICES),
+        new=_new(store, asked),
+    )
+
+
+def _range(store: Store, wanted: FilterInput, now: datetime) -> tuple[datetime, datetime]:
+    until = wanted.until or max(now, (wanted.since or now) + timedelta(minutes=1))
+    since = wanted.since or min(
+        first_record(store) or until - timedelta(days=1), until - timedelta(minutes=1)
+    )
+    return since, until
+
+
+def _drawn(found: Iterable[Counted], since: datetime, until: datetime, width: int) -> Histogram:
+    step = width * _SECOND
+    first, end = microseconds(since) // step * step, microseconds(until)
+    counts = {start: dict.fromkeys(Action, 0) for start in range(first, end, step)}
+    for item in found:
+        counts[item.start][Action(item.sort.action)] += item.number
+    buckets = [
+        Bucket(start=from_microseconds(start), counts=numbers) for start, numbers in counts.items()
+    ]
+    return Histogram(width=width, since=since, until=until, buckets=buckets)
+
+
+def _by_action(found: Iterable[Counted]) -> dict[Action, int]:
+    totals = dict.fromkeys(Action, 0)
+    for item in found:
+        totals[Action(item.sort.action)] += item.number
+    return totals
+
+
+def _counts(found: Iterable[Counted], facet: Facet, limit: int) -> Counts:
+    return counts_of(facet, counting.counts(found, facet), limit)
+
+
+def _decrypted(found: Iterable[Counted]) -> Decrypted:
+    numbers: Counter[bool] = Counter()
+    for item in found:
+        numbers[bool(item.sort.decrypted)] += item.number
+    everything = numbers.total()
+    share = numbers[True] / everything if everything else 0.0
+    return Decrypted(decrypted=numbers[True], connections=everything, share=share)
+
+
+def _flows(found: Iterable[Counted]) -> list[Flow]:
+    links: Counter[tuple[str, str, str]] = Counter()
+    for item in found:
+        links[item.sort.group, item.sort.service, item.sort.control] += item.number
+    tops = [
+        _top(links, 0, FLOW_GROUPS),
+        _top(links, 1, FLOW_SERVICES),
+        _top(links, 2, FLOW_CONTROLS),
+    ]
+    joined: Counter[tuple[str, ...]] = Counter()
+    for link, number in links.items():
+        pairs = zip(link, tops, strict=True)
+        joined[tuple(name if name in top else OTHER for name, top in pairs)] += number
+    return [
+        Flow(group=group, service=service, control=list(split_control(control)), count=number)
+        for (group, service, control), number in joined.most_common()
+    ]
+
+
+def _top(links: Counter[tuple[str, str, str]], place: int, limit: int) -> set[str]:
+    totals: Counter[str] = Counter()
+    for link, number in links.items():
+        totals[link[place]] += number
+    return {name for name, _ in totals.most_common(limit)}
+
+
+def _new(store: Store, asked: Filter) -> NewInRange:
+    def values(kind: str) -> list[NewValue]:
+        found = new_values(store, kind, asked, MAX_NEW)
+        return [NewValue(value=value, first=first) for value, first in found]
+
+    return NewInRange(services=values("service"), networks=values("asn"))
