@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -133,7 +134,8 @@ async def _go_on(node: Node, stop: Stop) -> http.Response:
     reason = fields.get(FIELD_REASON, "")
     if not is_reason(reason):
         return _mishap(node, stop, Mishap.REASON_MISSING, again=offer.to)
-    if not node.acknowledgements.grant(offer, node.policy.acknowledgement_seconds):
+    seconds = node.policy.acknowledgement_seconds
+    if not await asyncio.to_thread(node.acknowledgements.grant, offer, seconds):
         return _mishap(node, stop, Mishap.USED, again=offer.to)
     await node.record(_acknowledged(node, stop, reason, fields.get(FIELD_DETAIL, "")))
     return _redirect(303, offer.to)

@@ -30,10 +30,10 @@ from sovproxy.events.event import EventKind, Outcome, Transport
 from . import answers, failing, first_bytes, layers
 from .first_bytes import Speech
 from .guarded import guarded
-from .trim import take_out_content_tools
+from .trim import keep_scripts, take_out_content_tools
 
 if TYPE_CHECKING:
-    from mitmproxy import connection, tls
+    from mitmproxy import connection, tcp, tls
     from mitmproxy.proxy.context import Context
     from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
@@ -76,26 +76,31 @@ class Gate:
 
     # -- life ---------------------------------------------------------------------------------
 
-    def running(self) -> None:
-        """Set mitmproxy's options to what the gate relies on, and begin to deliver events."""
+    def load(self, _loader: object) -> None:
+        """Set mitmproxy's options to what the gate relies on, before anybody can connect."""
         transparent = any(mode.startswith("transparent") for mode in ctx.options.mode)
         ctx.options.update(
             connection_strategy="lazy" if transparent else "eager",
             websocket=False,  # upgraded connections are relayed as they are
             rawtcp=True,
             validate_inbound_headers=True,
+            stream_large_bodies=str(answers.MAX_BODY),  # the most that is kept of a request
         )
+
+    def running(self) -> None:
+        """Begin to deliver events, and let mitmproxy do no more than it has to."""
         self.node.start()
         gc.collect()
         gc.freeze()  # the catalogue lives as long as the node: collections need not walk over it
         take_out_content_tools(ctx.master)
+        keep_scripts(ctx.master)
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
 
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                self.node.judge.refresh()
+                await asyncio.to_thread(self.node.judge.refresh)  # reading takes its time
             except Exception:
                 log.exception("refresh failed; what was in force stays in force")
 
@@ -143,7 +148,7 @@ class Gate:
         """Judge what the first bytes name, then choose who handles the connection."""
         context = data.context
         session = self._session(context.client)
-        transparent = isinstance(context.client.proxy_mode, TransparentMode)
+        transparent = _is_transparent(context.client)
         if session.passage is None and not transparent:
             return  # the request to the explicit proxy itself: mitmproxy reads it as HTTP
         if session.ended_here:
@@ -209,9 +214,10 @@ class Gate:
             if _body_is_large(flow.request):
                 await self._cut_off(flow, session, passage)
         elif not passage.address:
-            flow.response = answers.not_reachable(flow.request.pretty_host)
+            _answer_early(flow, answers.not_reachable(flow.request.pretty_host))
         else:
             flow.request.data.host = passage.address
+            flow.request.headers.pop("proxy-authorization", None)  # it was for us
             session.cleared.add(passage.address)
             flow.request.stream = True
 
@@ -220,7 +226,7 @@ class Gate:
         request, tunnel = flow.request, session.passage
         if tunnel:
             passage = tunnel
-        elif isinstance(flow.client_conn.proxy_mode, TransparentMode):
+        elif _is_transparent(flow.client_conn):
             host, port = _original(flow.server_conn)
             named = answers.without_port(request.host_header or "")
             passage = await self.node.seek_at(named, host, port, session.client)
@@ -262,6 +268,10 @@ class Gate:
         session.told = True
         flow.response = await answers.answer(self.node, stop)
 
+    def tcp_message(self, flow: tcp.TCPFlow) -> None:
+        """Keep nothing of what is said after an upgrade; mitmproxy would, for its other uses."""
+        flow.messages.clear()
+
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Pass answers on as they come: nothing of them is kept."""
         if flow.response and STOPPED not in flow.metadata:
@@ -273,6 +283,8 @@ class Gate:
         session = self.sessions.get(data.client.id)
         if session and data.server.address and data.server.address[0] in session.cleared:
             data.server.error = None
+        if data.server.address == data.client.sockname[:2] and not _is_transparent(data.client):
+            data.server.error = "it is this proxy"  # which would go on asking itself
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """Remember an address that refused, so that the next attempt tries another."""
@@ -339,6 +351,13 @@ class Gate:
             session.told = True
 
 
+def _answer_early(flow: http.HTTPFlow, response: http.Response) -> None:
+    """Answer before the body is read; one that is not worth the memory ends the connection."""
+    flow.response, flow.request.stream = response, False
+    if _body_is_large(flow.request):
+        flow.kill()
+
+
 def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
     """The names that a request gives beside the address that its connection goes to.
 
@@ -349,6 +368,10 @@ def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
     fields = (request.headers.get("host", ""), request.authority)
     names = dict.fromkeys((*map(answers.without_port, fields), request.host))
     return tuple(name for name in names if name and not (address and name == address[0]))
+
+
+def _is_transparent(client: connection.Client) -> bool:
+    return isinstance(client.proxy_mode, TransparentMode)
 
 
 def _user(flow: http.HTTPFlow) -> str:

@@ -38,6 +38,17 @@ CONTENT_TOOLS = (
 """Names of mitmproxy 12's default addons; one that a later version lacks is passed over."""
 
 
+def keep_scripts(master: Master) -> None:
+    """Watch scripts no longer.
+
+    mitmproxy would load a script anew when its file changes, and take it out when that fails or
+    the file vanishes, as in an upgrade: the proxy would then let everything through, decrypted.
+    """
+    for script in master.addons.get("scriptloader").addons:
+        if script.reloadtask:
+            script.reloadtask.cancel()
+
+
 def take_out_content_tools(master: Master) -> None:
     """Offer them no further event.
 
