@@ -70,7 +70,7 @@ class HostIndex[T]:
     def __init__(self, patterns: Iterable[tuple[str, T]]) -> None:
         self._exact: dict[int, dict[str, T]] = {}
         self._below: dict[int, dict[str, T]] = {}
-        self._plans: dict[int, tuple[dict[str, T], ...]] = {}
+        self._plans: dict[int, tuple[dict[str, T], tuple[dict[str, T], ...]]] = {}
         for pattern, value in patterns:
             name = pattern.removeprefix("*.")
             tables = self._exact if name == pattern else self._below
@@ -81,29 +81,32 @@ class HostIndex[T]:
 
     def find(self, host: str) -> T | None:
         """The value for `host`, which must be in canonical spelling, or None."""
-        name, dots = host, host.count(".")
-        for table in self._plans.get(dots) or self._plan(dots):
+        dots = host.count(".")
+        exact, tables = self._plans.get(dots) or self._plan(dots)
+        found = exact.get(host)
+        if found is not None:
+            return found
+        name = host
+        for table in tables:
+            name = name.partition(".")[2]
             found = table.get(name)
             if found is not None:
                 return found
-            name = name.partition(".")[2]
         return None
 
     def find_all(self, host: str) -> tuple[T, ...]:
         """The values of every pattern that `host` fits, most specific first."""
-        names = [host, *(host[dot + 1 :] for dot in range(len(host)) if host[dot] == ".")]
-        found = (
-            table.get(name) for table, name in zip(self._plan(len(names) - 1), names, strict=False)
-        )
-        return tuple(value for value in found if value is not None)
+        names = [host[dot + 1 :] for dot in range(len(host)) if host[dot] == "."]
+        exact, tables = self._plan(len(names))
+        below = (table.get(name) for table, name in zip(tables, names, strict=False))
+        return tuple(value for value in (exact.get(host), *below) if value is not None)
 
-    def _plan(self, dots: int) -> tuple[dict[str, T], ...]:
-        """Where to look: first for the name itself, then for each name above it."""
-        tables = [self._exact.get(dots, {})]
-        tables += [self._below.get(above, {}) for above in reversed(range(dots))]
+    def _plan(self, dots: int) -> tuple[dict[str, T], tuple[dict[str, T], ...]]:
+        """Where to look: for the name itself, and for each name above it."""
+        tables = [self._below.get(above, {}) for above in reversed(range(dots))]
         while tables and not tables[-1]:
             tables.pop()
-        self._plans[dots] = tuple(tables)
+        self._plans[dots] = (self._exact.get(dots, {}), tuple(tables))
         return self._plans[dots]
 
 

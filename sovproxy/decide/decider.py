@@ -130,7 +130,7 @@ class Decider:
             _remember(self._findings, alike, finding)
         cut = self._tailor.cut(finding.ruling, key.place)
         kept = cut if finding.by_name else self._dress(cut, finding.by_address)
-        _remember(self._memo, key, kept)
+        _remember(self._memo, tuple(key), kept)
         return kept
 
     def _look(self, place: Place) -> tuple[object, ...]:

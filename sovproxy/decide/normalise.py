@@ -30,6 +30,8 @@ _AUTHORITY = re.compile(
 _LINE_BREAKS = str.maketrans("", "", "\t\n\r")
 _EDGES = "".join(map(chr, range(0x21))) + "\N{NO-BREAK SPACE}"
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_new = tuple.__new__
+_NOBODY, _CLIENT = ChosenBy.NOBODY, ChosenBy.CLIENT
 _JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
@@ -66,9 +68,9 @@ def read_host(text: str, port: int = 0) -> Destination | Unreadable:
     """Read a host as it stands in CONNECT, SNI or Host, without scheme, path or port."""
     if _fits_canonical(text) and len(text) <= MAX_HOST:
         # What nearly every host is; this takes half the time of Destination(…).
-        return tuple.__new__(Destination, (text, "", port, ChosenBy.NOBODY))
+        return _new(Destination, (text, "", port, _NOBODY))
     if _fits_canonical_ipv4(text):
-        return Destination("", text, port, ChosenBy.CLIENT)
+        return _new(Destination, ("", text, port, _CLIENT))
     if len(text) > MAX_INPUT:
         return _unreadable(text, f"is longer than {MAX_INPUT} characters")
     if text.startswith("[") or ":" in text:
