@@ -70,7 +70,7 @@ class Offers:
             return Refusal.EXPIRED
         except (BadSignature, TypeError):
             return Refusal.FORGED
-        same = secrets.compare_digest(f"{offer.client} {offer.subject}", f"{client} {subject}")
+        same = (offer.client, offer.subject) == (client, subject)
         return offer if same else Refusal.FORGED
 
 

@@ -150,7 +150,9 @@ def test_new_databases_are_taken_up_while_it_runs(start_proxy, origins, me):
 
     assert proxy.events(me)[0]["location"] == "US"
     wait_until(lambda: location() == "BR", "the new database")
-    proxy.world.database.write_bytes(b"not a database")
+    part = proxy.world.database.with_suffix(".part")
+    part.write_bytes(b"not a database")
+    part.replace(proxy.world.database)
     time.sleep(1.5)
     assert location() == "BR"
     assert curl(proxy, url).is_prompt

@@ -259,17 +259,17 @@ def test_without_prompts_a_blocked_connect_is_refused_with_the_reason(start_prox
     assert origins.zoom.hits == 0
 
 
-def test_without_prompts_tls_to_another_name_is_closed_not_decrypted(start_proxy, origins):
+def test_without_prompts_tls_to_another_name_is_closed_not_decrypted(start_proxy, origins, me):
     proxy = start_proxy()
     proxy.world.write_policy("inspection: prompt", "inspection: none")
     target = f"zoom.us:{origins.zoom.port}"
     wait_until(lambda: connect(proxy, target)[1].status == 451, "the new policy")
-    client, answer = connect(proxy, f"neutral.example:{origins.neutral.port}")
+    client, answer = connect(proxy, f"neutral.example:{origins.neutral.port}", me=me)
     assert answer.status == 200
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         trusting(proxy.authority).wrap_socket(client, server_hostname="zoom.us")
     assert all(not call.first_bytes for call in origins.neutral.calls)
-    (event,) = proxy.wait_for_events(host="zoom.us", outcome="closed")
+    (event,) = proxy.wait_for_events(me, host="zoom.us", outcome="closed")
     assert event["decrypted"] is False
 
 

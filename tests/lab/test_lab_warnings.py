@@ -282,7 +282,8 @@ def test_an_acknowledgement_and_an_open_prompt_survive_a_kill(start_proxy, origi
     assert other.go_on(token).status == 303
 
 
-def test_the_secret_and_the_acknowledgements_are_for_the_node_alone(proxy):
+def test_the_secret_and_the_acknowledgements_are_for_the_node_alone(proxy, worker):
+    worker.acknowledge()
     for name in ("secret", "acknowledgements.json", "pseudonym-keys.json"):
         assert (proxy.data / "node" / name).stat().st_mode & 0o077 == 0, name
 
