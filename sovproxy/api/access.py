@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request, Security, params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from sovproxy.api.cookies import CSRF_HEADER, session_secret
 from sovproxy.api.problems import ApiProblem
-from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.sessions import find_session
 from sovproxy.usecases.tokens import Principal, Role, authenticate
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
     from fastapi.dependencies.models import Dependant
 
+    from sovproxy.api.throttle import Throttle
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = 'Bearer realm="sovproxy"'
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="`sovproxy tokens create`")
@@ -26,19 +32,20 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
 class Access:
-    """A dependency that lets only some roles pass, and gives who calls."""
+    """A dependency that lets only some roles pass, and gives who calls.
+
+    A caller shows a bearer token, or the cookie of a session; with a cookie, methods that change
+    something need the session's CSRF token as well. A token counts before a cookie.
+    """
 
     def __init__(self, roles: frozenset[Role]) -> None:
         self.roles = roles
 
-    def __call__(self, services: ServicesDep, credentials: Credentials) -> Principal:
+    def __call__(
+        self, request: Request, services: ServicesDep, credentials: Credentials
+    ) -> Principal:
         """Raises ApiProblem: 401 without a token in force, 403 with one of another role."""
-        if credentials is None:
-            raise _unauthorized("this address needs a bearer token", _CHALLENGE)
-        principal = authenticate(services.store, credentials.credentials, services.clock())
-        if principal is None:
-            challenge = f'{_CHALLENGE}, error="invalid_token"'
-            raise _unauthorized("the token is unknown, expired or revoked", challenge)
+        principal = self._caller(request, services, credentials)
         if principal.role not in self.roles:
             wanted = ", ".join(sorted(self.roles))
             detail = f"a token of the role {wanted} is wanted, this one is of {principal.role}"
@@ -46,10 +53,60 @@ class Access:
             raise ApiProblem(403, "forbidden", detail, headers)
         return principal
 
+    def _caller(self, request: Request, services: Services, credentials: Credentials) -> Principal:
+        if credentials is None and (secret := session_secret(request)):
+            return _of_session(request, services, secret)
+        return _of_token(services, credentials)
+
+
+class SignIn(Access):
+    """As Access, but with a bearer token only, and with a limit on failures per address."""
+
+    def _caller(self, request: Request, services: Services, credentials: Credentials) -> Principal:
+        throttle: Throttle = request.app.state.throttle
+        address, now = request.client.host if request.client else "", services.clock()
+        wait = throttle.wait(address, now)
+        if wait:
+            detail = f"too many attempts from your address have failed; wait {wait} seconds"
+            raise ApiProblem(429, "too-many-attempts", detail, {"retry-after": str(wait)})
+        try:
+            return _of_token(services, credentials)
+        except ApiProblem:
+            throttle.failed(address, now)
+            raise
+
+
+def _of_token(services: Services, credentials: Credentials) -> Principal:
+    if credentials is None:
+        raise _unauthorized("this address needs a bearer token", _CHALLENGE)
+    principal = authenticate(services.store, credentials.credentials, services.clock())
+    if principal is None:
+        challenge = f'{_CHALLENGE}, error="invalid_token"'
+        raise _unauthorized("the token is unknown, expired or revoked", challenge)
+    return principal
+
+
+def _of_session(request: Request, services: Services, secret: str) -> Principal:
+    session = find_session(services.store, secret, services.clock())
+    if session is None:
+        raise _unauthorized("the session has ended; sign in again", _CHALLENGE)
+    shown = request.headers.get(CSRF_HEADER, "")
+    if request.method not in _SAFE and not hmac.compare_digest(
+        shown.encode(), session.csrf.encode()
+    ):
+        detail = f"the header {CSRF_HEADER} must hold the session's CSRF token"
+        raise ApiProblem(403, "csrf", detail)
+    return session.principal
+
 
 def allow(*roles: Role) -> params.Depends:
     """State that a route may be called by these roles only."""
     return params.Depends(Access(frozenset(roles)))
+
+
+def allow_sign_in(*roles: Role) -> params.Depends:
+    """State that a route begins sessions, for these roles only."""
+    return params.Depends(SignIn(frozenset(roles)))
 
 
 def everybody() -> None:
@@ -62,11 +119,11 @@ EVERYBODY = params.Depends(everybody)
 def principal_or_none(
     request: Request, services: ServicesDep, credentials: Credentials
 ) -> Principal | None:
-    """Say who calls where no token is needed; a bad token counts as none."""
-    _ = request
-    if credentials is None:
-        return None
-    return authenticate(services.store, credentials.credentials, services.clock())
+    """Say who calls where no token is needed; a bad token or cookie counts as none."""
+    if credentials is not None:
+        return authenticate(services.store, credentials.credentials, services.clock())
+    session = find_session(services.store, session_secret(request), services.clock(), use=False)
+    return session.principal if session else None
 
 
 CallerDep = Annotated[Principal | None, Depends(principal_or_none)]

@@ -11,12 +11,34 @@ from sovproxy.api.background import lifespan
 from sovproxy.api.body_limit import BodyLimit
 from sovproxy.api.headers import SecurityHeaders
 from sovproxy.api.openapi import TITLE, openapi_document
-from sovproxy.api.routes import analysis, check, client_setup, events, status
+from sovproxy.api.routes import (
+    analysis,
+    audit,
+    check,
+    client_setup,
+    events,
+    export,
+    session,
+    status,
+    stream,
+)
+from sovproxy.api.streams import Streams
+from sovproxy.api.throttle import Throttle
 
 if TYPE_CHECKING:
     from sovproxy.api.services import Services
 
-ROUTERS = (status.router, events.router, analysis.router, check.router, client_setup.router)
+ROUTERS = (
+    status.router,
+    stream.router,  # before events: `/events/stream` is no event's id
+    events.router,
+    analysis.router,
+    export.router,
+    audit.router,
+    session.router,
+    check.router,
+    client_setup.router,
+)
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -39,6 +61,8 @@ def bare_app() -> FastAPI:
     )
     app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=events.BODY_BYTES)
     app.add_middleware(SecurityHeaders)
+    app.state.throttle = Throttle()
+    app.state.streams = Streams()
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -1,4 +1,4 @@
-"""What the API does by itself while it runs: retention, once an hour."""
+"""What the API does by itself while it runs: retention once an hour, and ending its streams."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi.concurrency import run_in_threadpool
 
+from sovproxy.api.streams import closed_on_signals
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ INTERVAL_SECONDS: Final = 3600
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Run the retention job for as long as the app runs."""
+    """Run the retention job for as long as the app runs, and end streams when it stops."""
     job = asyncio.create_task(_keep_retention(app.state.services))
     try:
-        yield
+        with closed_on_signals(app.state.streams):
+            yield
     finally:
         job.cancel()
         with suppress(asyncio.CancelledError):

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, literal, select
 
 from sovproxy.events.event import EventKind
-from sovproxy.store.filters import Facet, Filter, conditions
-from sovproxy.store.records import split_control
-from sovproxy.store.tables import EVENTS, ROLLUPS
+from sovproxy.store.filters import Facet, Filter, host_and_client
+from sovproxy.store.records import microseconds, split_control
+from sovproxy.store.sorts import Sort
+from sovproxy.store.tables import EVENTS, ROLLUPS, TALLIES
+from sovproxy.store.tally import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
     from sovproxy.store.database import Store
-
-
-class Sort(NamedTuple):
-    """What is counted together. A rollup is a decision without operator and outcome."""
-
-    rollup: bool
-    kind: str
-    group: str
-    service: str
-    operator: str
-    control: str
-    location: str
-    asn: int
-    action: str
-    rule: str
-    node: str
-    standing: str
-    outcome: str
-    decrypted: bool
 
 
 class Counted(NamedTuple):
@@ -68,32 +51,86 @@ def counted(store: Store, wanted: Filter, width: int = 0) -> list[Counted]:
     A rollup belongs to the instant its bucket starts. Raises StoreUnavailable.
     """
     with store.reading() as connection:
-        return _recorded(connection, wanted, width)
+        sorts = store.sorts.fitting(connection, wanted)
+        if not sorts:
+            return []
+        found: Counter[tuple[int, int]] = Counter()
+        for piece in _pieces(wanted, width):
+            for start, sort, number in _numbers(connection, wanted, piece, width):
+                found[start, sort] += number
+    return [
+        Counted(start, sorts[sort], number)
+        for (start, sort), number in found.items()
+        if sort in sorts
+    ]
 
 
-def _recorded(connection: Connection, wanted: Filter, width: int) -> list[Counted]:
-    """Count from the records themselves."""
-    result = _grouped(connection, EVENTS, wanted, width)
-    if not wanted.fits_no_rollup:
-        result += _grouped(connection, ROLLUPS, wanted, width)
+class Piece(NamedTuple):
+    """A piece of the range (Unix µs, None without end), and the length of the tallies that fill it:
+    seconds, or 0 where only the records themselves can tell."""
+
+    begin: int | None
+    end: int | None
+    seconds: int
+
+
+def _pieces(wanted: Filter, width: int) -> list[Piece]:
+    """Cut the range so that as much as possible is counted by days, then hours, then records."""
+    begin = microseconds(wanted.since) if wanted.since else None
+    end = microseconds(wanted.until) if wanted.until else None
+    lengths = (seconds for seconds in (DAY, HOUR) if width % seconds == 0)
+    usable = [] if wanted.names_hosts_or_clients else list(lengths)
+    return cut(Piece(begin, end, 0), usable)
+
+
+def cut(piece: Piece, lengths: list[int]) -> list[Piece]:
+    """Cut a piece into whole multiples of the greatest length, and what is left on both sides."""
+    if not lengths:
+        return [piece]
+    length = lengths[0] * SECOND
+    first = None if piece.begin is None else -(-piece.begin // length) * length
+    last = None if piece.end is None else piece.end // length * length
+    if first is not None and last is not None and first >= last:
+        return cut(piece, lengths[1:])
+    result = [Piece(first, last, lengths[0])]
+    if piece.begin is not None and first is not None and piece.begin < first:
+        result += cut(Piece(piece.begin, first, 0), lengths[1:])
+    if piece.end is not None and last is not None and last < piece.end:
+        result += cut(Piece(last, piece.end, 0), lengths[1:])
     return result
 
 
-def _grouped(connection: Connection, table: Table, wanted: Filter, width: int) -> list[Counted]:
-    events = table is EVENTS
-    time = table.c["time" if events else "start"]
-    start = time - time % (width * 1_000_000) if width else literal(0)
-    names = [name for name in Sort._fields if name in table.c]
-    columns = [start.label("bucket"), *(table.c[name] for name in names)]
-    number = func.count() if events else func.sum(table.c["count"])
-    query = select(*columns, number).where(*conditions(wanted, table))
-    known: dict[str, Any] = {"rollup": not events}
-    if not events:
-        known |= {"kind": EventKind.DECISION, "operator": "", "outcome": "", "decrypted": False}
-    return [
-        Counted(row[0], Sort(**dict(zip(names, row[1:-1], strict=True)), **known), int(row[-1]))
-        for row in connection.execute(query.group_by(*columns))
-    ]
+def _numbers(
+    connection: Connection, wanted: Filter, piece: Piece, width: int
+) -> list[tuple[int, int, int]]:
+    """Bucket, sort and number of everything in the piece that is of the right host and client."""
+    if piece.seconds:
+        same = TALLIES.c.seconds == piece.seconds
+        query = _grouped(TALLIES, func.sum(TALLIES.c.number), piece, width).where(same)
+        return _read(connection, query)
+    query = _grouped(EVENTS, func.count(), piece, width)
+    result = _read(connection, query.where(*host_and_client(wanted)))
+    if not wanted.fits_no_rollup:
+        number = func.sum(ROLLUPS.c["count"])
+        result += _read(connection, _grouped(ROLLUPS, number, piece, width))
+    return result
+
+
+def _grouped(
+    table: Table, number: ColumnElement[int], piece: Piece, width: int
+) -> Select[int, int, int]:
+    time, sort = table.c["time" if table is EVENTS else "start"], table.c["sort"]
+    start: ColumnElement[int] = time - time % (width * SECOND) if width else literal(0)
+    query = select(start.label("bucket"), sort, number)
+    if piece.begin is not None:
+        query = query.where(time >= piece.begin)
+    if piece.end is not None:
+        query = query.where(time < piece.end)
+    return query.group_by(start, sort) if width else query.group_by(sort)
+
+
+def _read(connection: Connection, query: Select[int, int, int]) -> list[tuple[int, int, int]]:
+    return [(int(row[0]), int(row[1]), int(row[2])) for row in connection.execute(query)]
 
 
 def count_by(store: Store, facet: Facet, wanted: Filter) -> list[Count]:

@@ -7,10 +7,12 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import event, exc, func, insert, make_url, select
+from sqlalchemy import delete, event, exc, func, insert, make_url, select
 from sqlmodel import SQLModel, create_engine
 
 from sovproxy.errors import SovproxyError
+from sovproxy.store.migrations import MIGRATIONS
+from sovproxy.store.sorts import SortBook
 from sovproxy.store.tables import SCHEMA_VERSION, SchemaRow
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._write_lock = threading.Lock()
+        self.sorts = SortBook()
 
     @property
     def dialect(self) -> str:
@@ -123,13 +126,17 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _create_tables(store: Store) -> None:
     with store.writing() as connection:
-        SQLModel.metadata.create_all(connection)
+        SQLModel.metadata.tables[SchemaRow.__tablename__].create(connection, checkfirst=True)
         version = connection.scalar(select(func.max(SchemaRow.version)))
-        if version is None:
-            connection.execute(insert(SchemaRow).values(version=SCHEMA_VERSION))
-        elif version != SCHEMA_VERSION:
+        if version is not None and version != SCHEMA_VERSION and version not in MIGRATIONS:
             message = f"has tables of version {version}, this sovproxy works with {SCHEMA_VERSION}"
             raise UnusableStore(f"the store {message}; use the sovproxy that made it")
+        for old in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+            MIGRATIONS[old](connection)
+        SQLModel.metadata.create_all(connection)
+        if version != SCHEMA_VERSION:
+            connection.execute(delete(SchemaRow))
+            connection.execute(insert(SchemaRow).values(version=SCHEMA_VERSION))
 
 
 @contextmanager

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_
+from sqlalchemy import or_, select
 
 from sovproxy.store.records import microseconds
-from sovproxy.store.tables import EVENTS
+from sovproxy.store.tables import EVENTS, SEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+    type Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 
 
 class Facet(StrEnum):
@@ -71,8 +74,22 @@ class Filter:
         other_kind = bool(self.kind) and "decision" not in self.kind
         return self.names_hosts_or_clients or other_kind or bool(self.operator or self.outcome)
 
+    @property
+    def names_more_than_time(self) -> bool:
+        """Whether it asks for anything beside a range of time."""
+        return self.names_sorts or self.names_hosts_or_clients
 
-EQUAL_FIELDS = (
+    def sort_fields(self) -> Iterator[tuple[str, Sequence[str | int]]]:
+        """The fields beside control that a sort can tell, with what is wanted of them."""
+        return ((name, getattr(self, name)) for name in SORT_FIELDS)
+
+    @property
+    def names_sorts(self) -> bool:
+        """Whether it asks for more than time, host and client."""
+        return bool(self.control) or any(values for _, values in self.sort_fields())
+
+
+SORT_FIELDS = (
     "service",
     "operator",
     "location",
@@ -82,36 +99,32 @@ EQUAL_FIELDS = (
     "rule",
     "group",
     "node",
-    "client",
     "kind",
     "outcome",
 )
 
 
-def conditions(wanted: Filter, table: Table) -> list[ColumnElement[bool]]:
-    """Write the filter as conditions on events or rollups; fields they do not have are left out."""
-    columns = table.c
-    result = [*time_conditions(wanted, table)]
-    for name in EQUAL_FIELDS:
-        values = getattr(wanted, name)
-        if values and name in columns:
-            result.append(columns[name].in_(values))
+def conditions(wanted: Filter, columns: Columns) -> list[ColumnElement[bool]]:
+    """Write all of the filter but the time as conditions on the columns of events."""
+    result = host_and_client(wanted, columns)
+    result += [columns[name].in_(values) for name, values in wanted.sort_fields() if values]
     if wanted.control:
-        result.append(or_(*(_controlled(columns["control"], item) for item in wanted.control)))
-    if "host" in columns:
-        result += _host_conditions(wanted, columns["host"])
+        column = columns["control"]
+        result.append(or_(*(_controlled(column, item) for item in wanted.control)))
     return result
 
 
-def time_conditions(wanted: Filter, table: Table) -> list[ColumnElement[bool]]:
-    """Write the range of time as conditions."""
-    time = table.c["time" if table is EVENTS else "start"]
-    result = []
-    if wanted.since:
-        result.append(time >= microseconds(wanted.since))
-    if wanted.until:
-        result.append(time < microseconds(wanted.until))
-    return result
+def host_and_client(wanted: Filter, columns: Columns = EVENTS.c) -> list[ColumnElement[bool]]:
+    """Write what no sort can tell, beside the time, as conditions on events."""
+    result = [columns["client"].in_(wanted.client)] if wanted.client else []
+    return result + _host_conditions(wanted, columns["host"])
+
+
+def time_conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """Write the range of time as conditions on events."""
+    time = EVENTS.c.time
+    since = [time >= microseconds(wanted.since)] if wanted.since else []
+    return since + ([time < microseconds(wanted.until)] if wanted.until else [])
 
 
 def _controlled(column: ColumnElement[str], country: str) -> ColumnElement[bool]:
@@ -122,15 +135,22 @@ def _controlled(column: ColumnElement[str], country: str) -> ColumnElement[bool]
 
 
 def _host_conditions(wanted: Filter, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Texts within a host are looked for among the hosts seen, which are far fewer than events."""
+    name = SEEN.c.value
     result = []
     if wanted.host:
-        result.append(or_(*(_host(column, item) for item in wanted.host)))
+        exact = [item for item in wanted.host if not item.startswith(".")]
+        below = [name.endswith(item, autoescape=True) for item in wanted.host if item[:1] == "."]
+        result.append(or_(column.in_(exact), *_among_seen(column, below)))
     if wanted.host_contains:
-        result.append(
-            or_(*(column.contains(item, autoescape=True) for item in wanted.host_contains))
-        )
+        parts = [name.contains(item, autoescape=True) for item in wanted.host_contains]
+        result += _among_seen(column, parts)
     return result
 
 
-def _host(column: ColumnElement[str], host: str) -> ColumnElement[bool]:
-    return column.endswith(host, autoescape=True) if host.startswith(".") else column == host
+def _among_seen(
+    column: ColumnElement[str], parts: list[ColumnElement[bool]]
+) -> list[ColumnElement[bool]]:
+    if not parts:
+        return []
+    return [column.in_(select(SEEN.c.value).where(SEEN.c.kind == "host", or_(*parts)))]

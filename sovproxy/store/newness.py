@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, select
 
-from sovproxy.store.records import from_microseconds
-from sovproxy.store.tables import EVENTS, ROLLUPS
+from sovproxy.store.records import from_microseconds, microseconds
+from sovproxy.store.tables import EVENTS, ROLLUPS, SEEN
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,22 +27,16 @@ def first_record(store: Store) -> datetime | None:
 
 
 def new_values(store: Store, kind: str, wanted: Filter, limit: int) -> list[tuple[str, datetime]]:
-    """Services or networks never seen before the filter's range, newest first.
+    """Services or networks never seen before the filter's range of time, newest first.
 
     `kind` is `service` or `asn`. Raises StoreUnavailable.
     """
-    both = union_all(
-        select(EVENTS.c[kind].label("value"), EVENTS.c.time.label("start")),
-        select(ROLLUPS.c[kind].label("value"), ROLLUPS.c.start.label("start")),
-    ).subquery()
-    first = func.min(both.c.start)
-    query = select(both.c.value, first).group_by(both.c.value).order_by(first.desc())
+    query = select(SEEN.c.value, SEEN.c.first).where(SEEN.c.kind == kind)
+    if wanted.since:
+        query = query.where(SEEN.c.first >= microseconds(wanted.since))
+    if wanted.until:
+        query = query.where(SEEN.c.first < microseconds(wanted.until))
+    query = query.order_by(SEEN.c.first.desc(), SEEN.c.value).limit(limit)
     with store.reading() as connection:
         rows = connection.execute(query).all()
-    found = [(str(value), from_microseconds(start)) for value, start in rows if value]
-    return [
-        (value, start)
-        for value, start in found
-        if (not wanted.since or start >= wanted.since)
-        and (not wanted.until or start < wanted.until)
-    ][:limit]
+    return [(value, from_microseconds(first)) for value, first in rows]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Transport
+from sovproxy.store.sorts import sort_of
 from sovproxy.store.tables import EVENTS, ROLLUPS
+from sovproxy.store.tally import HOUR, SECOND, add_numbers, add_seen, insert_for, span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Row, Table
 
     from sovproxy.events.event import Rollup
     from sovproxy.store.database import Store
+    from sovproxy.store.sorts import SortBook
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,20 +47,61 @@ def from_microseconds(value: int) -> datetime:
 
 
 def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Rollup]) -> Stored:
-    """Store what is not stored yet, all in one transaction. Raises StoreUnavailable."""
+    """Store and count what is not stored yet, in one transaction. Raises StoreUnavailable."""
     with store.writing() as connection:
-        accepted = _insert(connection, EVENTS, [_event_values(event) for event in events])
-        accepted += _insert(connection, ROLLUPS, [_rollup_values(item) for item in rollups])
+        store.sorts.refresh(connection)
+        kept = _keep(connection, store.sorts, EVENTS, events, _event_values)
+        counted = _keep(connection, store.sorts, ROLLUPS, rollups, _rollup_values)
+    accepted = kept + counted
     return Stored(accepted, len(events) + len(rollups) - accepted)
 
 
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    if not rows:
+def _keep[Record: (Event, Rollup)](
+    connection: Connection,
+    book: SortBook,
+    table: Table,
+    records: Sequence[Record],
+    values_of: Callable[[Record], dict[str, Any]],
+) -> int:
+    """Store the records that are new, count them, and say how many they are."""
+    if not records:
         return 0
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(
-        insert(table).on_conflict_do_nothing(index_elements=["id"]), rows
-    ).rowcount
+    sorts = [sort_of(record) for record in records]
+    ids = book.ids(connection, sorts)
+    rows = [
+        values_of(record) | {"sort": ids[sort]} for record, sort in zip(records, sorts, strict=True)
+    ]
+    last = connection.scalar(select(func.max(table.c.seq))) or 0
+    statement = insert_for(connection, table).on_conflict_do_nothing(index_elements=["id"])
+    accepted = connection.execute(statement, rows).rowcount
+    if accepted < len(rows):
+        rows = _new_rows(connection, table, last, rows)
+    _count(connection, table, rows)
+    return accepted
+
+
+def _new_rows(
+    connection: Connection, table: Table, last: int, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Of what was to be stored, what was: ids that came after `last`, each once."""
+    arrived = connection.execute(select(table.c.id).where(table.c.seq > last)).scalars().all()
+    new = set(arrived)
+    return list({row["id"]: row for row in rows if row["id"] in new}.values())
+
+
+def _count(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    events = table is EVENTS
+    time = "time" if events else "start"
+    hour = HOUR * SECOND
+    numbers: Counter[tuple[int, int]] = Counter()
+    for row in rows:
+        numbers[row[time] - row[time] % hour, row["sort"]] += 1 if events else row["count"]
+    add_numbers(connection, numbers)
+    seen = [("service", row["service"], row[time]) for row in rows]
+    seen += [("asn", str(row["asn"] or ""), row[time]) for row in rows]
+    if events:
+        seen += [("host", row["host"], row[time]) for row in rows]
+    add_seen(connection, span_of(seen))
 
 
 def _event_values(event: Event) -> dict[str, Any]:
@@ -76,7 +121,7 @@ def _rollup_values(rollup: Rollup) -> dict[str, Any]:
 def event_from_row(row: Row[Any]) -> Event:
     """Make the event of a row; it was checked when it was stored."""
     values = row._asdict()
-    values.pop("seq")
+    del values["seq"], values["sort"]
     return Event.model_construct(
         **values
         | {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, select
 
 from sovproxy.store.records import microseconds
-from sovproxy.store.tables import EVENTS, ROLLUPS
+from sovproxy.store.tables import EVENTS, ROLLUPS, SEEN, TALLIES
+from sovproxy.store.tally import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,21 +20,37 @@ if TYPE_CHECKING:
 
 BATCH: Final = 5000
 ROLLUP_DAYS: Final = 730
+_SLACK: Final = timedelta(hours=1)  # how exactly it is known when a host was seen last
 
 
 def delete_old_events(store: Store, now: datetime, days: int, batch: int = BATCH) -> int:
-    """Delete the events older than `days`, and say how many. Raises StoreUnavailable."""
-    return _delete(store, EVENTS, "time", now - timedelta(days=days), batch)
+    """Delete the events older than `days`, and say how many. Raises StoreUnavailable.
+
+    Hosts that were not seen since go with them; the tallies stay as long as rollups do, which know
+    no client and no host either.
+    """
+    before = now - timedelta(days=days)
+    deleted = _delete(store, EVENTS, "time", before, batch)
+    unseen = delete(SEEN).where(SEEN.c.kind == "host", SEEN.c.last < microseconds(before - _SLACK))
+    with store.writing() as connection:
+        connection.execute(unseen)
+    return deleted
 
 
 def delete_old_rollups(
     store: Store, now: datetime, days: int = ROLLUP_DAYS, batch: int = BATCH
 ) -> int:
-    """Delete the rollups older than `days` (they hold no client and no host), and say how many.
+    """Delete the rollups and tallies older than `days` (they hold no client and no host).
 
-    Raises StoreUnavailable.
+    Says how many rollups. Raises StoreUnavailable.
     """
-    return _delete(store, ROLLUPS, "start", now - timedelta(days=days), batch)
+    before = now - timedelta(days=days)
+    with store.writing() as connection:
+        for seconds in (HOUR, DAY):
+            first = microseconds(before) // (seconds * SECOND) * seconds * SECOND
+            old = (TALLIES.c.seconds == seconds, TALLIES.c.start < first)
+            connection.execute(delete(TALLIES).where(*old))
+    return _delete(store, ROLLUPS, "start", before, batch)
 
 
 def _delete(store: Store, table: Table, name: str, before: datetime, batch: int) -> int:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MAX_PAGE: Final = 500
 MAX_VALUES: Final = 20
 MAX_COUNTS: Final = 1000
+DEFAULT_EXPORT: Final = 100_000
+MAX_EXPORT: Final = 1_000_000
 _LARGEST: Final = 2**63 - 1
 _CURSOR = re.compile(rb"(-?)([0-9]{1,19})\.([0-9]{1,19})")
 
@@ -164,6 +166,11 @@ def search_all(store: Store, wanted: FilterInput, limit: int | None = None) -> I
         left = None if left is None else left - len(found.events)
         if after is None:
             return
+
+
+def count_matching(store: Store, wanted: FilterInput, limit: int) -> int:
+    """Say how many events fit, `limit` at most. Raises StoreUnavailable."""
+    return queries.count_matching(store, wanted.to_filter(), limit)
 
 
 def count_connections(store: Store, wanted: FilterInput, facet: Facet, limit: int) -> Counts:

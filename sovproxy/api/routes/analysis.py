@@ -11,12 +11,13 @@ from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet
 from sovproxy.usecases import analytics
+from sovproxy.usecases.auditing import Look, record_if_personal
 from sovproxy.usecases.searching import FilterInput
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.tokens import Principal, Role
 
-router = APIRouter(
-    prefix="/api/v1", tags=["analysis"], dependencies=[allow(Role.ANALYST, Role.ADMIN)]
-)
+router = APIRouter(prefix="/api/v1", tags=["analysis"])
+
+Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN)]
 
 
 class FacetQuery(FilterInput):
@@ -39,21 +40,31 @@ class OverviewQuery(FilterInput):
 
 
 @router.get("/facets")
-def facets(query: Annotated[FacetQuery, Query()], services: ServicesDep) -> analytics.FacetAnswer:
+def facets(
+    query: Annotated[FacetQuery, Query()], services: ServicesDep, principal: Reader
+) -> analytics.FacetAnswer:
     """Give the top values with counts of each facet, under the filter."""
     fields = list(dict.fromkeys(query.field)) or list(Facet)
-    return analytics.facets(services.store, query, fields, query.limit)
+    answer = analytics.facets(services.store, query, fields, query.limit)
+    record_if_personal(services.store, principal, Look.FACETS, query, services.clock())
+    return answer
 
 
 @router.get("/histogram")
 def histogram(
-    query: Annotated[HistogramQuery, Query()], services: ServicesDep
+    query: Annotated[HistogramQuery, Query()], services: ServicesDep, principal: Reader
 ) -> analytics.Histogram:
     """Count connections over time by action, from events and rollups together."""
-    return analytics.histogram(services.store, query, services.clock(), query.width)
+    answer = analytics.histogram(services.store, query, services.clock(), query.width)
+    record_if_personal(services.store, principal, Look.HISTOGRAM, query, services.clock())
+    return answer
 
 
 @router.get("/overview")
-def overview(query: Annotated[OverviewQuery, Query()], services: ServicesDep) -> analytics.Overview:
+def overview(
+    query: Annotated[OverviewQuery, Query()], services: ServicesDep, principal: Reader
+) -> analytics.Overview:
     """Give the analyst's first page in one answer."""
-    return analytics.overview(services.store, query.range, services.clock(), query)
+    answer = analytics.overview(services.store, query.range, services.clock(), query)
+    record_if_personal(services.store, principal, Look.OVERVIEW, query, services.clock())
+    return answer

@@ -15,6 +15,7 @@ from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads an
 from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.queries import get_event
+from sovproxy.usecases.auditing import Look, given, record_if_personal, record_look
 from sovproxy.usecases.ingest import IngestAnswer, ingest
 from sovproxy.usecases.searching import (
     MAX_COUNTS,
@@ -26,13 +27,13 @@ from sovproxy.usecases.searching import (
     count_connections,
     search_page,
 )
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.tokens import Principal, Role
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
 BODY_BYTES = {"/api/v1/events": 4 * 1024 * 1024}
 
-_READERS = allow(Role.ANALYST, Role.ADMIN)
+Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN)]
 
 
 class EventQuery(FilterInput):
@@ -64,23 +65,33 @@ async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
     return await run_in_threadpool(ingest, services.store, await request.body())
 
 
-@router.get("/events", dependencies=[_READERS], response_model=EventPage)
-def search(query: Annotated[EventQuery, Query()], services: ServicesDep) -> Response:
+@router.get("/events", response_model=EventPage)
+def search(
+    query: Annotated[EventQuery, Query()], services: ServicesDep, principal: Reader
+) -> Response:
     """Search events, newest first unless `sort` says otherwise."""
     page = search_page(services.store, query, query.limit, query.cursor, query.sort)
+    looked_for, now = given(query), services.clock()
+    record_look(services.store, principal, Look.SEARCH, looked_for, rows=len(page.items), now=now)
     return Response(page.model_dump_json(), media_type="application/json")
 
 
-@router.get("/events/{event_id}", dependencies=[_READERS])
-def one_event(event_id: UUID, services: ServicesDep) -> Event:
+@router.get("/events/{event_id}")
+def one_event(event_id: UUID, services: ServicesDep, principal: Reader) -> Event:
     """Give one event by its id."""
     event = get_event(services.store, event_id)
+    looked_for, rows = {"id": str(event_id)}, int(event is not None)
+    record_look(services.store, principal, Look.EVENT, looked_for, rows=rows, now=services.clock())
     if event is None:
         raise ApiProblem(404, "no-such-event", "there is no event with this id")
     return event
 
 
-@router.get("/counts", dependencies=[_READERS])
-def counts(query: Annotated[CountQuery, Query()], services: ServicesDep) -> Counts:
+@router.get("/counts")
+def counts(
+    query: Annotated[CountQuery, Query()], services: ServicesDep, principal: Reader
+) -> Counts:
     """Count connections by a facet, from events and rollups together."""
-    return count_connections(services.store, query, query.by, query.limit)
+    answer = count_connections(services.store, query, query.by, query.limit)
+    record_if_personal(services.store, principal, Look.COUNTS, query, services.clock())
+    return answer

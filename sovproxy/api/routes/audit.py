@@ -1,0 +1,35 @@
+"""The audit: who looked at what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from sovproxy.api.access import allow
+from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.auditing import MAX_ENTRIES, AuditPage, Look, audit_page
+from sovproxy.usecases.searching import MAX_VALUES, Value
+from sovproxy.usecases.tokens import Role
+
+router = APIRouter(prefix="/api/v1", tags=["audit"], dependencies=[allow(Role.AUDITOR, Role.ADMIN)])
+
+
+class AuditQuery(BaseModel):
+    """Which entries: of these kinds, by these tokens (public ids), from a cursor on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: list[Look] = Field(default=[], max_length=len(Look))
+    token: list[Value] = Field(default=[], max_length=MAX_VALUES)
+    limit: int = Field(default=50, ge=1, le=MAX_ENTRIES)
+    cursor: int | None = Field(
+        default=None, ge=1, le=2**63 - 1, description="`next` of the page before."
+    )
+
+
+@router.get("/audit")
+def audit(query: Annotated[AuditQuery, Query()], services: ServicesDep) -> AuditPage:
+    """Give the entries, newest first."""
+    return audit_page(services.store, query.limit, query.cursor, query.what, query.token)
