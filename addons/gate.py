@@ -30,7 +30,7 @@ from sovproxy.events.event import EventKind, Outcome, Transport
 from . import answers, failing, first_bytes, layers
 from .first_bytes import Speech
 from .guarded import guarded
-from .trim import keep_scripts, take_out_content_tools
+from .trim import keep_scripts, set_options, take_out_content_tools
 
 if TYPE_CHECKING:
     from mitmproxy import connection, tcp, tls
@@ -78,14 +78,7 @@ class Gate:
 
     def load(self, _loader: object) -> None:
         """Set mitmproxy's options to what the gate relies on, before anybody can connect."""
-        transparent = any(mode.startswith("transparent") for mode in ctx.options.mode)
-        ctx.options.update(
-            connection_strategy="lazy" if transparent else "eager",
-            websocket=False,  # upgraded connections are relayed as they are
-            rawtcp=True,
-            validate_inbound_headers=True,
-            stream_large_bodies=str(answers.MAX_BODY),  # the most that is kept of a request
-        )
+        set_options(ctx.options)
 
     def running(self) -> None:
         """Begin to deliver events, and let mitmproxy do no more than it has to."""

@@ -6,10 +6,19 @@ because mitmproxy offers every event to every addon.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+from .answers import MAX_BODY
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
+    from mitmproxy.options import Options
+
+log = logging.getLogger(__name__)
+
+MODES = ("regular", "transparent")
+"""mitmproxy's modes in which the gate knows where a connection goes."""
 
 CONTENT_TOOLS = (
     "anticache",
@@ -36,6 +45,20 @@ CONTENT_TOOLS = (
     "updatealtsvc",
 )
 """Names of mitmproxy 12's default addons; one that a later version lacks is passed over."""
+
+
+def set_options(options: Options) -> None:
+    """Set what the gate relies on. Another mode is logged as an error, which ends mitmproxy."""
+    modes = {mode.partition(":")[0].partition("@")[0] for mode in options.mode}
+    if others := sorted(modes.difference(MODES)):
+        log.error("mode %s: sovproxy works as %s only", ", ".join(others), " or ".join(MODES))
+    options.update(
+        connection_strategy="lazy" if "transparent" in modes else "eager",
+        websocket=False,  # upgraded connections are relayed as they are
+        rawtcp=True,
+        validate_inbound_headers=True,
+        stream_large_bodies=str(MAX_BODY),  # the most that is kept of a request
+    )
 
 
 def keep_scripts(master: Master) -> None:

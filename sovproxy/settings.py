@@ -17,6 +17,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sovproxy.errors import SovproxyError
+
+
+class UnusableConfig(SovproxyError):
+    """The file that SOVPROXY_CONFIG names cannot be read, or is no TOML."""
+
 
 def default_data_dir() -> Path:
     """`$XDG_DATA_HOME/sovproxy`, or `~/.local/share/sovproxy`."""
@@ -110,4 +116,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file that SOVPROXY_CONFIG names."""
         _ = dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, _file_source(settings_cls))
+
+
+def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """The file's settings. Raises UnusableConfig; pydantic would pass over a file that is away."""
+    path = settings_cls.model_config.get("toml_file")
+    try:
+        if isinstance(path, str):
+            Path(path).read_bytes()
+        return TomlConfigSettingsSource(settings_cls)
+    except (OSError, ValueError) as error:  # ValueError: no TOML, or no UTF-8
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnusableConfig(
+            f"the file of SOVPROXY_CONFIG, {path}, cannot be used: {reason}; "
+            "mend it, or unset SOVPROXY_CONFIG to go without"
+        ) from error

@@ -59,11 +59,11 @@ class Resolver:
             return None
         try:
             stamp = self._hosts_file.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._static = read_hosts(self._hosts_file.read_text("utf-8", errors="replace"))
+                self._stamp = stamp
         except OSError:
-            return self._static.get(host)
-        if stamp != self._stamp:
-            self._static = read_hosts(self._hosts_file.read_text("utf-8", errors="replace"))
-            self._stamp = stamp
+            pass  # it is being replaced, or cannot be read: what was read last holds
         return self._static.get(host)
 
     async def _from_system(self, host: str) -> tuple[str, ...]:

@@ -91,8 +91,8 @@ class Supervisor:
         self.stopping.set()
 
     def heed_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        """Stop on SIGTERM, SIGINT, and SIGHUP (a terminal that closes): nothing is left behind."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stop())
 
     def _wait_until_ready(self) -> None:
@@ -115,7 +115,7 @@ class Supervisor:
                 continue
             if not process.due:
                 steady = now - process.started > STEADY_SECONDS
-                process.pause = 0.0 if steady else min(max(process.pause, FIRST_PAUSE) * 2, 30.0)
+                process.pause = 0.0 if steady else _longer(process.pause)
                 process.due = now + process.pause
                 code = process.running.returncode if process.running else None
                 log.warning(
@@ -139,6 +139,10 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
+
+
+def _longer(pause: float) -> float:
+    return min(max(pause, FIRST_PAUSE) * 2, LONGEST_PAUSE)
 
 
 def processes_of(settings: Settings) -> list[Process]:
