@@ -273,7 +273,13 @@ def test_the_trace_ends_with_the_rung_that_decided():
     ):
         assert [step.decided for step in verdict.steps].count(True) == 1
         assert verdict.steps[-1].decided
-        assert "\0" not in str(verdict.steps)
+
+
+def test_the_trace_shows_no_mark_that_is_only_ours():
+    judged = decider(rule(name="c", hosts={"other.fr"}), internal_domains=("intra.fr",))
+    steps = judged.decide(by_client("intra.fr", "203.0.113.7")).steps
+    (detail,) = (step.detail for step in steps if step.rung == "rule c")
+    assert detail == "does not fit: host is unknown"
 
 
 VISIO = service("Visio", run_by=operator("DINUM", "FR"), stance="keep", url="https://visio.example")

@@ -154,6 +154,19 @@ def test_services_that_look_alike_are_told_apart_in_every_verdict():
         assert (verdict.service, verdict.listing) == (of, claim)
 
 
+def test_what_rules_can_see_of_a_listing_is_told_apart_in_every_order():
+    """Stance and level of verification change the answer, though all else is equal."""
+    keep, drop = service("Keep", run_by=US, stance="keep"), service("Drop", run_by=US)
+    wanted = {listing("keep.example", keep): Action.ALLOW}
+    for level, action in zip(LEVELS, (Action.BLOCK, Action.BLOCK, Action.WARN), strict=True):
+        wanted[listing(f"{level}.drop.example", drop, level)] = action
+    rules = (rule(Action.ALLOW, stances={"keep"}), rule(control={"US"}))
+    for claims in (list(wanted), list(wanted)[::-1]):
+        judged = decider(*rules, listings=claims)
+        for claim in claims:
+            assert judged.decide(Destination(claim.pattern)).action is wanted[claim]
+
+
 def test_places_that_look_alike_are_told_apart_in_every_verdict():
     judged = decider(rule(location={"US"}))
     for asn in (64500, 64501, 64500):
