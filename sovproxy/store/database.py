@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BUSY_MILLISECONDS: Final = 5000
 POOL_SIZE: Final = 40
+CHECKPOINT_PAGES: Final = 8000  # 32 MiB of log before it is written back
+CACHE_KIB: Final = 32 * 1024  # of each connection, as far as it is used
 _WRITE: Final = "sovproxy_write"
 _OUR_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 
@@ -112,6 +114,8 @@ def _configure_sqlite(connection: SqliteConnection, _record: object) -> None:
     for pragma in (
         f"busy_timeout={BUSY_MILLISECONDS}",
         "journal_mode=WAL",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        f"cache_size=-{CACHE_KIB}",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

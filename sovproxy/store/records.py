@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Transport
+from sovproxy.store.bulk import execute_many, insert_for
 from sovproxy.store.sorts import sort_of
 from sovproxy.store.tables import EVENTS, ROLLUPS
-from sovproxy.store.tally import HOUR, SECOND, add_numbers, add_seen, insert_for, span_of
+from sovproxy.store.tally import HOUR, SECOND, add_numbers, add_seen, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +74,7 @@ def _keep[Record: (Event, Rollup)](
     ]
     last = connection.scalar(select(func.max(table.c.seq))) or 0
     statement = insert_for(connection, table).on_conflict_do_nothing(index_elements=["id"])
-    accepted = connection.execute(statement, rows).rowcount
+    accepted = execute_many(connection, statement, rows)
     if accepted < len(rows):
         rows = _new_rows(connection, table, last, rows)
     _count(connection, table, rows)

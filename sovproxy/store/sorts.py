@@ -12,7 +12,7 @@ from sovproxy.events.event import Event, EventKind
 from sovproxy.store.tables import SORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
@@ -69,18 +69,23 @@ def sort_of(record: Event | Rollup) -> Sort:
     )
 
 
-def fits(sort: Sort, wanted: Filter) -> bool:
-    """Whether connections of this sort fit the filter, as far as a sort can tell."""
-    if sort.rollup and wanted.fits_no_rollup:
-        return False
-    if wanted.control and not _controlled(sort.control, wanted.control):
-        return False
-    return all(not values or getattr(sort, name) in values for name, values in wanted.sort_fields())
+def fits(wanted: Filter) -> Callable[[Sort], bool]:
+    """Make a test of whether connections of a sort fit the filter, as far as a sort can tell."""
+    no_rollup, countries = wanted.fits_no_rollup, frozenset(wanted.control)
+    fields = [
+        (Sort._fields.index(name), frozenset(values))
+        for name, values in wanted.sort_fields()
+        if values
+    ]
 
+    def test(sort: Sort) -> bool:
+        if no_rollup and sort.rollup:
+            return False
+        if countries and countries.isdisjoint(sort.control.split(",")):
+            return False
+        return all(sort[place] in values for place, values in fields)
 
-def _controlled(control: str, countries: Iterable[str]) -> bool:
-    present = control.split(",")
-    return any(country in present for country in countries)
+    return test
 
 
 class SortBook:
@@ -105,17 +110,15 @@ class SortBook:
                 self._ids[sort], self._sorts[number] = number, sort
                 self._last = max(self._last, number)
 
-    def sorts(self, connection: Connection) -> Mapping[int, Sort]:
-        """Give every sort by its id."""
-        self.refresh(connection)
-        return self._sorts
-
     def fitting(self, connection: Connection, wanted: Filter) -> dict[int, Sort]:
         """Give the sorts that fit a filter."""
         self.refresh(connection)
         with self._lock:
-            everything = list(self._sorts.items())
-        return {number: sort for number, sort in everything if fits(sort, wanted)}
+            everything = dict(self._sorts)
+        if not wanted.names_sorts and not wanted.fits_no_rollup:
+            return everything
+        test = fits(wanted)
+        return {number: sort for number, sort in everything.items() if test(sort)}
 
     def ids(self, connection: Connection, wanted: Iterable[Sort]) -> dict[Sort, int]:
         """Give the id of each sort, and write those that are new. The caller has refreshed."""

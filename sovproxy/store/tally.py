@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import case, or_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import case, literal_column, or_
 
+from sovproxy.store.bulk import execute_many, insert_for
 from sovproxy.store.tables import SEEN, TALLIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection
 
 HOUR: Final = 3600
 DAY: Final = 86_400
@@ -21,13 +21,6 @@ SECOND: Final = 1_000_000
 
 type Numbers = Mapping[tuple[int, int], int]
 type Seen = Mapping[tuple[str, str], tuple[int, int]]
-
-
-def insert_for(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert of the dialect in use, which knows `ON CONFLICT`."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
 
 
 def add_numbers(connection: Connection, numbers: Numbers) -> None:
@@ -41,9 +34,8 @@ def add_numbers(connection: Connection, numbers: Numbers) -> None:
     statement = insert_for(connection, TALLIES)
     total = TALLIES.c.number + statement.excluded.number
     keys = ["seconds", "start", "sort"]
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_={"number": total}), rows
-    )
+    adding = statement.on_conflict_do_update(index_elements=keys, set_={"number": total})
+    execute_many(connection, adding, rows)
 
 
 def add_seen(connection: Connection, seen: Seen) -> None:
@@ -63,13 +55,11 @@ def add_seen(connection: Connection, seen: Seen) -> None:
         "first": case((new.first < old.first, new.first), else_=old.first),
         "last": case((new.last > old.last, new.last), else_=old.last),
     }
-    matters = or_(new.first < old.first, new.last >= old.last + HOUR * SECOND)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["kind", "value"], set_=changes, where=matters
-        ),
-        rows,
+    later = new.last - old.last >= literal_column(str(HOUR * SECOND))
+    noting = statement.on_conflict_do_update(
+        index_elements=["kind", "value"], set_=changes, where=or_(new.first < old.first, later)
     )
+    execute_many(connection, noting, rows)
 
 
 def span_of(times: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], tuple[int, int]]:

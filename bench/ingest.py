@@ -1,0 +1,243 @@
+"""How fast events come in and questions are answered, on an SQLite file.
+
+`python bench/ingest.py [--events 1000000] [--rounds 9] [--folder /tmp/x]` stores that many events
+in batches of 5,000: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 4,000 hosts,
+2,000 clients, popularity by Zipf; and a rollup to every 20 events. Then it asks each question some
+times, and delivers 50,000 more events through HTTP as nodes do. It prints medians. Generating the
+events is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+
+from sovproxy.api.app import create_app
+from sovproxy.api.services import Services
+from sovproxy.decide.words import Action, Standing
+from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
+from sovproxy.store.database import Store, open_store, sqlite_url
+from sovproxy.store.records import insert_records
+from sovproxy.usecases.tokens import Role, create_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BATCH = 5000
+HTTP_BATCH = 500  # what a node's delivery sends at once
+HTTP_EVENTS = 50_000
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAYS = 30
+ACTIONS = (
+    (Action.OBSERVE, Outcome.TUNNELLED, False),
+    (Action.WARN, Outcome.PROMPTED, True),
+    (Action.BLOCK, Outcome.PROMPTED, True),
+    (Action.BLOCK, Outcome.CONNECT_REFUSED, False),
+)
+RARE = {"service": "service-59", "group": "group-23"}
+TWO = {"service": ["service-1", "service-2"], "action": "block"}
+CONTROLS = (("US",), ("US",), ("CN",), ("FR",), ("GB", "US"), ("DE",))
+
+
+def zipf(number: int) -> list[float]:
+    """Cumulative weights of a Zipf distribution."""
+    return list(accumulate(1 / rank for rank in range(1, number + 1)))
+
+
+class World:
+    """Draws events that look like an administration's."""
+
+    def __init__(self, seed: int = 3) -> None:
+        self.random = random.Random(seed)
+        alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+        self.clients = [
+            "2026-11." + "".join(self.random.choices(alphabet, k=16)) for _ in range(2000)
+        ]
+        self.weights = {size: zipf(size) for size in (24, 60, 2000, 4000)}
+
+    def pick(self, size: int) -> int:
+        """A rank, small ones more often."""
+        return self.random.choices(range(size), cum_weights=self.weights[size])[0]
+
+    def fields(self) -> dict[str, Any]:
+        """What events and rollups share."""
+        service, group, network = self.pick(60), self.pick(24), self.random.randrange(2)
+        return {
+            "node": f"proxy-{group % 3}",
+            "group": f"group-{group}",
+            "service": f"service-{service}",
+            "control": CONTROLS[service % len(CONTROLS)],
+            "standing": Standing.ABROAD if service % 3 else Standing.HOSTED_HERE_CONTROLLED_ABROAD,
+            "location": ("US", "IE", "FR", "DE")[(service + network) % 4],
+            "asn": 1000 + service * 2 + network,
+            "rule": f"rule-{service % 12}",
+        }
+
+    def event(self, time_: datetime) -> Event:
+        """One event."""
+        fields = self.fields()
+        action, outcome, decrypted = ACTIONS[self.random.choices(range(4), (6, 2, 1, 1))[0]]
+        return Event(
+            **fields,
+            time=time_,
+            kind=EventKind.DECISION,
+            client=self.clients[self.pick(2000)],
+            host=f"host-{self.pick(4000)}.{fields['service']}.example",
+            address="192.0.2.17",
+            port=443,
+            action=action,
+            operator=fields["service"],
+            reason="the operator is controlled from abroad",
+            policy="fr-etat",
+            policy_version="2026-11-01",
+            outcome=outcome,
+            transport=Transport.HTTPS,
+            decrypted=decrypted,
+        )
+
+    def rollup(self, start: datetime) -> Rollup:
+        """One rollup of a minute."""
+        fields = self.fields() | {"standing": Standing.SOVEREIGN, "control": ("FR",)}
+        count = self.random.randrange(1, 200)
+        return Rollup(**fields, start=start, seconds=60, action=Action.ALLOW, count=count)
+
+    def batches(self, number: int) -> Iterator[tuple[list[Event], list[Rollup]]]:
+        """Batches in order of time."""
+        step = timedelta(days=DAYS) / number
+        for begin in range(0, number, BATCH):
+            times = [NOW - step * (number - place) for place in range(begin, begin + BATCH)]
+            yield [self.event(item) for item in times], [self.rollup(item) for item in times[::20]]
+
+
+def through_the_store(store: Store, world: World, number: int) -> list[float]:
+    """Store everything; give the events per second of each batch."""
+    rates = []
+    for events, rollups in world.batches(number):
+        begin = time.perf_counter()
+        insert_records(store, events, rollups)
+        rates.append(len(events) / (time.perf_counter() - begin))
+    return rates
+
+
+def through_http(client: httpx.Client, token: str, world: World) -> float:
+    """Deliver as nodes do; give events per second."""
+    bodies = []
+    for _ in range(HTTP_EVENTS // HTTP_BATCH):
+        lines = b",".join(world.event(NOW).to_json() for _ in range(HTTP_BATCH))
+        bodies.append(b'{"events":[%s]}' % lines)
+    headers = {"authorization": f"Bearer {token}"}
+    begin = time.perf_counter()
+    for body in bodies:
+        client.post("/api/v1/events", content=body, headers=headers).raise_for_status()
+    return HTTP_EVENTS / (time.perf_counter() - begin)
+
+
+def questions() -> list[tuple[str, str, dict[str, Any]]]:
+    """What an analyst asks."""
+    week = (NOW - timedelta(days=7)).isoformat()
+    odd = (NOW - timedelta(days=20, minutes=17)).isoformat()
+    return [
+        ("first page, no filter", "events", {}),
+        ("first page, frequent service", "events", {"service": "service-0"}),
+        ("first page, rare service and group", "events", RARE),
+        ("first page, control", "events", {"control": "CN"}),
+        ("first page, rare client", "events", {"client": World().clients[-1]}),
+        ("first page, host below", "events", {"host": ".service-59.example"}),
+        ("first page, host contains", "events", {"host_contains": "host-3999."}),
+        ("first page, no such rule", "events", {"rule": "none"}),
+        ("page in the middle, oldest first", "events", {"since": odd, "sort": "oldest"}),
+        ("facets, all", "facets", {}),
+        ("facets, 7 days", "facets", {"since": week}),
+        ("facets, 20 days, two filters", "facets", {"since": odd} | TWO),
+        ("facets, frequent client", "facets", {"client": World().clients[0]}),
+        ("facets, host contains", "facets", {"host_contains": "host-1."}),
+        ("histogram, 7 days", "histogram", {"since": week}),
+        ("histogram, 30 days, control", "histogram", {"control": "US"}),
+        ("overview, 24 hours", "overview", {"range": "24h"}),
+        ("overview, 7 days", "overview", {"range": "7d"}),
+        ("overview, 30 days", "overview", {"range": "30d"}),
+    ]  # fmt: skip
+
+
+def latency(client: httpx.Client, token: str, rounds: int) -> list[dict[str, Any]]:
+    """The median and greatest of each question, in milliseconds."""
+    headers, result = {"authorization": f"Bearer {token}"}, []
+    for name, path, params in questions():
+        times = []
+        for _ in range(rounds):
+            begin = time.perf_counter()
+            client.get(f"/api/v1/{path}", params=params, headers=headers).raise_for_status()
+            times.append((time.perf_counter() - begin) * 1000)
+        item = {"question": name, "median_ms": statistics.median(times), "max_ms": max(times)}
+        print(f"{name:40} {item['median_ms']:8.1f} ms   (max {item['max_ms']:.1f})", flush=True)
+        result.append(item)
+    return result
+
+
+def serving(store: Store, work: Callable[[httpx.Client], None]) -> None:
+    """Run `work` against a real server on loopback."""
+    services = Services(
+        store=store,
+        judge=None,  # type: ignore[arg-type]  # nothing is judged here
+        proxy_address="",
+        ca_file=Path(),
+        internal_domains=tuple,
+        retention_days=lambda: 183,
+        data_ages=list,
+        policy_problem=str,
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="error"))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
+            work(client)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def main() -> None:
+    """Run everything and print the figures, at last as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = Path(folder) / "bench.sqlite"
+        store, world, figures = open_store(sqlite_url(path)), World(), {}
+        rates = through_the_store(store, world, options.events)
+        figures["events"] = options.events
+        figures["store_events_per_second"] = round(statistics.median(rates))
+        figures["bytes_per_event"] = round(path.stat().st_size / options.events)
+        print(figures, flush=True)
+
+        def ask(client: httpx.Client) -> None:
+            token = create_token(store, Role.ANALYST, "bench")
+            figures["latency"] = latency(client, token, options.rounds)
+            node = create_token(store, Role.NODE, "bench")
+            figures["http_events_per_second"] = round(through_http(client, node, world))
+
+        serving(store, ask)
+        store.close()
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
