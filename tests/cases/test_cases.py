@@ -301,12 +301,14 @@ def field_of_all_addresses(tmp_path_factory):
         space.run(lambda at=at: Origin(*at, identity=identity))
         for at in (("0.0.0.0", "IPv4", 443), ("0.0.0.0", "IPv4", 8443), ("::", "IPv6", 443))  # noqa: S104
     )
-    space.run(proxy.start)
-    space.run(gateway.start)
-    yield Field(space, proxy, gateway, hosts, origins)
-    proxy.stop()
-    gateway.stop()
-    space.close()
+    try:
+        space.run(proxy.start)
+        space.run(gateway.start)
+        yield Field(space, proxy, gateway, hosts, origins)
+    finally:
+        proxy.stop()
+        gateway.stop()
+        space.close()
 
 
 @pytest.mark.lab

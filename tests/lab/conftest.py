@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -69,13 +70,13 @@ def me() -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
-@pytest.fixture(scope="session")
-def start_proxy(tmp_path_factory) -> Iterator[Callable[..., Proxy]]:
-    """Start a proxy with a world of its own: `world` prepares its files, `scripts` are added."""
+@contextmanager
+def starting(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Proxy]]:
+    """Gives a function that starts proxies, and ends them all when nobody needs them any more."""
     started: list[Proxy] = []
 
     def start(world: places.World | None = None, **more) -> Proxy:
-        folder: Path = tmp_path_factory.mktemp("proxy")
+        folder: Path = folders.mktemp("proxy")
         world = world or places.make_world(folder / "world")
         settings = {**world.settings, **more.pop("settings", {})}
         proxy = Proxy(folder / "data", settings, world=world, **more)
@@ -83,12 +84,29 @@ def start_proxy(tmp_path_factory) -> Iterator[Callable[..., Proxy]]:
         proxy.start()
         return proxy
 
-    yield start
-    for proxy in started:
-        proxy.stop()
+    try:
+        yield start
+    finally:
+        for proxy in started:
+            proxy.stop()
+
+
+@pytest.fixture
+def start_proxy(tmp_path_factory) -> Iterator[Callable[..., Proxy]]:
+    """Start a proxy with a world of its own, for one test; `scripts` are added to it."""
+    with starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_proxy(tmp_path_factory) -> Iterator[Callable[..., Proxy]]:
+    """The same, for all tests of a file."""
+    with starting(tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def proxy(start_proxy: Callable[..., Proxy]) -> Proxy:
+def proxy(tmp_path_factory) -> Iterator[Proxy]:
     """The proxy that most tests share; they must leave its policy and hosts as they are."""
-    return start_proxy()
+    with starting(tmp_path_factory) as start:
+        yield start()

@@ -23,9 +23,9 @@ SCREENSHOT = ROOT / "docs" / "images" / "chromium-prompt-fr.png"
 
 
 @pytest.fixture(scope="module")
-def node(start_proxy, origins):
+def node(start_shared_proxy):
     """A proxy of the browser's own. Visio's address has no port, so its name leads to the lab."""
-    return start_proxy()
+    return start_shared_proxy()
 
 
 @pytest.fixture(scope="module")

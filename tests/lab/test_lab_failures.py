@@ -21,17 +21,17 @@ ZOOMS_ADDRESS = "127.30.0.10"
 
 
 @pytest.fixture(scope="module")
-def strict(start_proxy):
+def strict(start_shared_proxy):
     """A proxy that fails to judge some hosts, and blocks what it cannot judge."""
     settings = {"LAB_FAULTS": "judge", "LAB_FAULTY": f"slack.com,neutral.example,{ZOOMS_ADDRESS}"}
-    return start_proxy(scripts=("fault.py",), settings=settings)
+    return start_shared_proxy(scripts=("fault.py",), settings=settings)
 
 
 @pytest.fixture(scope="module")
-def lenient(start_proxy, tmp_path_factory):
+def lenient(start_shared_proxy):
     """The same, with `on_error: allow`."""
     settings = {"LAB_FAULTS": "judge", "LAB_FAULTY": f"slack.com,neutral.example,{ZOOMS_ADDRESS}"}
-    proxy = start_proxy(scripts=("fault.py",), settings=settings)
+    proxy = start_shared_proxy(scripts=("fault.py",), settings=settings)
     proxy.world.write_policy("on_error: block", "on_error: allow")
     time.sleep(3)
     return proxy

@@ -58,9 +58,11 @@ def gateway(namespace, tmp_path_factory):
     proxy = Proxy(folder / "data", world.settings, world=world, redirected_from="127.77.250.1")
     proxy.arguments = ("--mode", "transparent")
     namespace.redirect_to(proxy.port)
-    namespace.run(proxy.start)
-    yield proxy
-    proxy.stop()
+    try:
+        namespace.run(proxy.start)
+        yield proxy
+    finally:
+        proxy.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -81,9 +81,9 @@ def clock(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def moving(start_proxy, clock):
+def moving(start_shared_proxy, clock):
     """A proxy whose clock the test moves."""
-    return start_proxy(scripts=("clock.py",), settings={"LAB_CLOCK": str(clock.path)})
+    return start_shared_proxy(scripts=("clock.py",), settings={"LAB_CLOCK": str(clock.path)})
 
 
 def test_a_warned_service_shows_a_prompt_with_a_way_on(worker, origins):
