@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
+from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
 from sovproxy.usecases.judging import Judge
 
@@ -26,7 +27,7 @@ def app_of(settings: Settings) -> FastAPI:
     """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
     judge = Judge(settings)
     threading.Thread(target=_follow, args=(judge,), name="refresh", daemon=True).start()
-    return create_app(
+    app = create_app(
         Services(
             store=open_store(settings.effective_store_url),
             judge=judge,
@@ -38,6 +39,8 @@ def app_of(settings: Settings) -> FastAPI:
             policy_problem=lambda: judge.policy_file.last_error,
         )
     )
+    mount_console(app, judge)
+    return app
 
 
 def _follow(judge: Judge) -> None:

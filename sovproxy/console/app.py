@@ -1,0 +1,52 @@
+"""The console as an app of its own below `/console`, mounted into the API's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from sovproxy.console import (
+    catalogue,
+    data,
+    events,
+    explain,
+    failures,
+    overview,
+    policy,
+    sign_in,
+    static_files,
+)
+from sovproxy.console.links import BASE
+from sovproxy.console.view import Console
+
+if TYPE_CHECKING:
+    from sovproxy.api.services import Services
+    from sovproxy.usecases.judging import Judge
+
+PAGES = (
+    overview.router,
+    events.router,
+    explain.router,
+    catalogue.router,
+    policy.router,
+    data.router,
+    sign_in.router,
+    static_files.router,
+)
+
+
+def mount_console(app: FastAPI, judge: Judge) -> None:
+    """Give the API's app a console. Its services must be there already."""
+    services: Services = app.state.services
+    app.mount(BASE, console_app(Console(services, judge, app.state.throttle)))
+
+
+def console_app(console: Console) -> FastAPI:
+    """Make the console's app. It has its own answers to errors: pages, not problems."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.console = console
+    failures.install(app)
+    for router in PAGES:
+        app.include_router(router)
+    return app

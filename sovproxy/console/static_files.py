@@ -1,0 +1,37 @@
+"""Styles, scripts and the icon: public, because the sign-in page needs them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException, Response
+
+from sovproxy.console.frame import STATIC, static
+from sovproxy.console.view import AnonymousView  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.prompt.colours import readable_on
+
+router = APIRouter()
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+PAPER, PAPER_DARK = "#eceff4", "#262c37"
+"""The darkest light and the lightest dark background of `console.css` on which links stand."""
+
+
+@router.get("/static/{name}")
+def static_file(name: str) -> Response:
+    """Give one of the console's files; its address changes with its content."""
+    if name not in STATIC:
+        raise HTTPException(404)
+    return Response(static(name), media_type=STATIC[name], headers={"cache-control": _FOR_EVER})
+
+
+@router.get("/colours.css")
+def colours(view: AnonymousView) -> Response:
+    """Give the organisation's colours as variables, readable in light and dark."""
+    organisation = view.judge.policy.organisation
+    primary, accent = organisation.primary_colour, organisation.accent_colour
+    light, dark = (_variables(paper, primary, accent) for paper in (PAPER, PAPER_DARK))
+    css = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return Response(css, media_type="text/css")
+
+
+def _variables(paper: str, primary: str, accent: str) -> str:
+    return f"--primary:{readable_on(paper, primary)};--accent:{readable_on(paper, accent)}"

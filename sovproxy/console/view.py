@@ -1,0 +1,111 @@
+"""What one request sees: the console's collaborators, the reader's language, who is signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  # FastAPI reads annotations
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import Depends, Request
+
+from sovproxy.api.cookies import session_secret
+from sovproxy.console.languages import COOKIE, pick_language
+from sovproxy.usecases.sessions import Session, find_session
+from sovproxy.usecases.tokens import Role
+
+if TYPE_CHECKING:
+    from sovproxy.api.services import Services
+    from sovproxy.api.throttle import Throttle
+    from sovproxy.prompt.languages import Language
+    from sovproxy.store.database import Store
+    from sovproxy.usecases.judging import Judge
+    from sovproxy.usecases.tokens import Principal
+
+READERS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+"""Who may read the console. Nodes and workers have no page here."""
+
+
+class SignInNeeded(Exception):
+    """The page needs somebody who is signed in. `ended` tells that a session was there before."""
+
+    def __init__(self, *, ended: bool) -> None:
+        self.ended = ended
+        super().__init__("signing in is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The collaborators of the console: those of the API, and the judge with all that it knows.
+
+    `throttle` counts failed sign-ins, here and at the API together.
+    """
+
+    services: Services
+    judge: Judge
+    throttle: Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request, its console, the language of the answer, and the session if there is one."""
+
+    request: Request
+    console: Console
+    language: Language
+    session: Session | None = None
+
+    @property
+    def judge(self) -> Judge:
+        """Judges, and knows catalogue, policy and databases."""
+        return self.console.judge
+
+    @property
+    def store(self) -> Store:
+        """Where events are."""
+        return self.console.services.store
+
+    @property
+    def now(self) -> datetime:
+        """The time of this request (UTC)."""
+        return self.console.services.clock()
+
+    @property
+    def principal(self) -> Principal:
+        """Who is signed in. Raises SignInNeeded when nobody is."""
+        if self.session is None:
+            raise SignInNeeded(ended=False)
+        return self.session.principal
+
+    @property
+    def may_take_away(self) -> bool:
+        """Whether the API lets this reader export events and follow them live."""
+        return self.principal.role in {Role.ANALYST, Role.ADMIN}
+
+    @property
+    def here(self) -> str:
+        """The path and query that were asked for."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def anonymous(request: Request) -> View:
+    """The view of a page that anybody may see."""
+    console = cast("Console", request.app.state.console)
+    policy = console.judge.policy
+    header = request.headers.get("accept-language", "")
+    language = pick_language(request.cookies.get(COOKIE, ""), header, policy.language)
+    return View(request, console, language)
+
+
+def signed_in(request: Request) -> View:
+    """The view of a page for readers only. Raises SignInNeeded, StoreUnavailable."""
+    view = anonymous(request)
+    secret = session_secret(request)
+    session = find_session(view.store, secret, view.now) if secret else None
+    if session is None or session.principal.role not in READERS:
+        raise SignInNeeded(ended=bool(secret))
+    return View(request, view.console, view.language, session)
+
+
+AnonymousView = Annotated[View, Depends(anonymous)]
+SignedInView = Annotated[View, Depends(signed_in)]
