@@ -38,7 +38,7 @@ imports: $(STAMPS)/test
 	$(BIN)/lint-imports --no-cache
 
 unit: $(STAMPS)/test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(STAMPS)/test  ## Print the figures: decisions per second, cost over bare mitmproxy
 	$(BIN)/python -m pytest bench --benchmark-columns=median,ops,rounds
