@@ -119,11 +119,18 @@ class Judge:
 
         Nothing is raised: what is not good is logged, and the last good state stays in force.
         """
-        changed = self._refresh_geo()
+        changed, said = self._refresh_geo(), self.policy_file.last_error
         if self.policy_file.refresh():
             self._enforce(self.policy_file.policy)
             log.info("policy %s %s is in force", self.policy.id, self.policy.version)
             changed = True
+        problem = self.policy_file.last_error
+        if problem and problem != said:
+            log.warning(
+                "policy %s stays in force; the new one is refused:\n%s",
+                self.policy.version,
+                problem,
+            )
         return changed
 
     def _refresh_geo(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 
 import pytest
 
@@ -27,8 +29,12 @@ def test_a_terminal_that_closes_ends_everything_and_a_refused_policy_is_said(tmp
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
     with running(tmp_path, SOVPROXY_POLICY=str(policy)) as found:
+        with socket.create_connection(("127.0.0.1", found.proxy_port), 30) as client:
+            client.sendall(b"CONNECT zoom.us:443 HTTP/1.1\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"  # the port is there before the gate is
         policy.write_text(POLICY + "nonsense: [\n")
-        wait_until(lambda: "policy.yaml" in found.said, "it says that the policy is refused", 20)
+        line = r"(?m)WARNING policy \S+ stays in force; the new one is refused:\n.*policy.yaml:\d+"
+        wait_until(lambda: re.search(line, found.said), "the node says that it is refused", 30)
         children = found.children().values()
         found.process.send_signal(signal.SIGHUP)
         found.process.wait(60)
