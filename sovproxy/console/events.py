@@ -64,7 +64,7 @@ def search_events(view: SignedInView) -> Response:
         names=Names(view.judge.atlas, view.language),
         spans=SPANS,
         order=ORDER,
-        none=NONE,
+        nothing=NONE,
         choices=_choices(view),
         formats=EXPORTS,
     )

@@ -34,7 +34,7 @@ def overview_page(view: SignedInView) -> Response:
         "overview.html",
         spans=tuple(Range),
         found=found,
-        trend=columns(found.trend),
+        trend=columns(found.trend, 240.0),
         flow=flow_chart(found.flows),
         levels=LEVELS,
         block=BLOCK_WIDTH,

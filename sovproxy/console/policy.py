@@ -65,7 +65,7 @@ def policy_page(view: SignedInView) -> Response:
         title=pick(policy.title, view.language, policy.language),
         file=file,
         names=Names(view.judge.atlas, view.language),
-        none=NO_ALTERNATIVE,
+        nothing=NO_ALTERNATIVE,
         enumerated=_ENUMERATED,
     )
 

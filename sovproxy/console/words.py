@@ -111,6 +111,7 @@ WORDS: Final = MappingProxyType(
             "node": mark("Node"),
             "client": mark("Client"),
             "host": mark("Host"),
+            "host_contains": mark("Host contains"),
             "location": mark("Location"),
             "asn": mark("Network (ASN)"),
             "address": mark("Address"),

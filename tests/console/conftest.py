@@ -26,18 +26,18 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e.example
 SORTS = (
     # service, operator, host, control, standing, action, rule, location, asn, weight
     ("zoom", "zoom-communications", "us02web.zoom.us", "US", "abroad", "block", "videoconference", "US", 30103, 30),
-    ("ms-teams", "microsoft", "teams.microsoft.com", "US", "abroad", "block", "videoconference", "IE", 8075, 44),
-    ("whatsapp", "meta", "web.whatsapp.com", "US", "abroad", "block", "messaging", "US", 32934, 22),
-    ("slack", "salesforce", "app.slack.com", "US", "hosted_here_controlled_abroad", "warn", "collaboration", "FR", 16509, 18),
-    ("google-workspace", "google", "docs.google.com", "US", "abroad", "warn", "collaboration", "IE", 15169, 16),
-    ("telegram", "telegram", "web.telegram.org", "AE", "abroad", "block", "messaging", "NL", 62041, 6),
-    ("chatgpt", "openai", "chatgpt.com", "US", "abroad", "observe", "clouds", "US", 13335, 25),
+    ("ms-teams", "microsoft-ireland-operations", "teams.microsoft.com", "IE,US", "abroad", "block", "videoconference", "IE", 8075, 44),
+    ("whatsapp", "whatsapp-ireland", "web.whatsapp.com", "IE,US", "abroad", "block", "messaging", "US", 32934, 22),
+    ("slack", "slack-technologies-limited", "app.slack.com", "IE,US", "hosted_here_controlled_abroad", "warn", "collaboration", "FR", 16509, 18),
+    ("google-workspace", "google-cloud-emea", "docs.google.com", "IE,US", "abroad", "warn", "collaboration", "IE", 15169, 16),
+    ("telegram", "telegram-fz-llc", "web.telegram.org", "AE", "abroad", "block", "messaging", "NL", 62041, 6),
+    ("chatgpt", "openai-ireland", "chatgpt.com", "IE,US", "abroad", "observe", "other-tools", "US", 13335, 25),
 )  # fmt: skip
 PASSED = (
     ("visio", "FR", "sovereign", "allow", "sovereign", "FR", 12876, 260),
     ("tchap", "FR", "sovereign", "allow", "sovereign", "FR", 12876, 190),
     ("", "", "unknown", "allow", "default", "DE", 24940, 210),
-    ("", "US", "abroad", "observe", "clouds", "IE", 16509, 90),
+    ("", "US", "abroad", "observe", "infrastructure", "IE", 16509, 90),
 )
 GROUPS = ("finance", "interior", "legal", "research", "")
 
@@ -59,7 +59,7 @@ def an_event(when: datetime, sort: tuple[Any, ...] = SORTS[0], **fields: Any) ->
         "reason": f"{service} is run by {operator}, controlled from {control}.",
         "service": service,
         "operator": operator,
-        "control": (control,),
+        "control": tuple(control.split(",")),
         "standing": standing,
         "location": location,
         "asn": asn,
@@ -150,7 +150,10 @@ class Site:
     def client(self, role: Role | None = Role.ANALYST, **headers: str) -> httpx.Client:
         """A browser without scripts; signed in through the form if a role is given."""
         client = httpx.Client(
-            base_url=self.url, trust_env=False, timeout=30, headers={"accept-language": "en"} | headers
+            base_url=self.url,
+            trust_env=False,
+            timeout=30,
+            headers={"accept-language": "en"} | headers,
         )
         if role:
             answer = client.post("/console/sign-in", data={"token": self.token(role)})
