@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, literal, select
 
@@ -12,7 +12,7 @@ from sovproxy.events.event import EventKind
 from sovproxy.store.filters import Facet, Filter, host_and_client
 from sovproxy.store.records import microseconds, split_control
 from sovproxy.store.sorts import Sort
-from sovproxy.store.tables import EVENTS, ROLLUPS, TALLIES
+from sovproxy.store.tables import EVENTS, ROLLUPS, SORTS, TALLIES
 from sovproxy.store.tally import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from sovproxy.store.database import Store
 
+MAX_SORTS: Final = 30_000  # SQLite takes 32,766 values in one question
+
 
 class Counted(NamedTuple):
-    """How many connections of one sort began in one bucket of time (Unix µs; 0 without buckets)."""
+    """How many connections were of one sort."""
 
-    start: int
     sort: Sort
     number: int
 
@@ -45,8 +46,8 @@ class Count:
         return self.events + self.rollups
 
 
-def counted(store: Store, wanted: Filter, width: int = 0) -> list[Counted]:
-    """Count what fits by sort, and by buckets of `width` seconds if given.
+def counted(store: Store, wanted: Filter) -> list[Counted]:
+    """Count what fits by sort.
 
     A rollup belongs to the instant its bucket starts. Raises StoreUnavailable.
     """
@@ -54,15 +55,55 @@ def counted(store: Store, wanted: Filter, width: int = 0) -> list[Counted]:
         sorts = store.sorts.fitting(connection, wanted)
         if not sorts:
             return []
-        found: Counter[tuple[int, int]] = Counter()
+        found: Counter[int] = Counter()
+        for piece in _pieces(wanted, 0):
+            for _, sort, number in _numbers(connection, wanted, piece, 0):
+                found[sort] += number
+    return [Counted(sorts[sort], number) for sort, number in found.items() if sort in sorts]
+
+
+def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
+    """Count what fits by buckets of `width` seconds (their start in Unix µs) and by action.
+
+    Only decisions count, unless the filter names kinds. Raises StoreUnavailable.
+    """
+    asked = wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
+    result: Counter[tuple[int, str]] = Counter()
+    with store.reading() as connection:
+        sorts = store.sorts.fitting(connection, asked)
         for piece in _pieces(wanted, width):
+            if piece.seconds and len(sorts) <= MAX_SORTS:
+                result.update(_by_action(connection, piece, width, list(sorts)))
+                continue
             for start, sort, number in _numbers(connection, wanted, piece, width):
-                found[start, sort] += number
-    return [
-        Counted(start, sorts[sort], number)
-        for (start, sort), number in found.items()
-        if sort in sorts
-    ]
+                if sort in sorts:
+                    result[start, sorts[sort].action] += number
+    return result
+
+
+def _by_action(
+    connection: Connection, piece: Piece, width: int, sorts: list[int]
+) -> dict[tuple[int, str], int]:
+    """Let the database join the sorts of one action: they are few, and sorts may be many."""
+    start = _bucket(TALLIES.c.start, width)
+    query = (
+        select(start.label("bucket"), SORTS.c.action, func.sum(TALLIES.c.number))
+        .join(SORTS, SORTS.c.id == TALLIES.c.sort)
+        .where(TALLIES.c.seconds == piece.seconds, TALLIES.c.sort.in_(sorts))
+        .where(*_within(TALLIES.c.start, piece))
+        .group_by(start, SORTS.c.action)
+    )
+    rows = connection.execute(query)
+    return {(int(start), action): int(number) for start, action, number in rows}
+
+
+def _bucket(time: ColumnElement[int], width: int) -> ColumnElement[int]:
+    return time - time % (width * SECOND) if width else literal(0)
+
+
+def _within(time: ColumnElement[int], piece: Piece) -> list[ColumnElement[bool]]:
+    begin = [] if piece.begin is None else [time >= piece.begin]
+    return begin if piece.end is None else [*begin, time < piece.end]
 
 
 class Piece(NamedTuple):
@@ -120,12 +161,8 @@ def _grouped(
     table: Table, number: ColumnElement[int], piece: Piece, width: int
 ) -> Select[int, int, int]:
     time, sort = table.c["time" if table is EVENTS else "start"], table.c["sort"]
-    start: ColumnElement[int] = time - time % (width * SECOND) if width else literal(0)
-    query = select(start.label("bucket"), sort, number)
-    if piece.begin is not None:
-        query = query.where(time >= piece.begin)
-    if piece.end is not None:
-        query = query.where(time < piece.end)
+    start = _bucket(time, width)
+    query = select(start.label("bucket"), sort, number).where(*_within(time, piece))
     return query.group_by(start, sort) if width else query.group_by(sort)
 
 
@@ -160,7 +197,7 @@ def counts(found: Iterable[Counted], facet: Facet) -> list[Count]:
     """Count what was found by one facet, most first."""
     numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     values_of = _values_of(facet)
-    for _, sort, number in found:
+    for sort, number in found:
         for value in values_of(sort):
             numbers[sort.rollup][value] += number
     events, rollups = numbers

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 # The JSON array of `Sort`, as `Sort.to_text` writes it. Bound to version 2: it stays as it is.
 _EVENT_SORT: Final = """
-json_array(json('false'), kind, "group", service, operator, control, location, asn, action, rule,
-           node, standing, outcome, json(CASE WHEN decrypted THEN 'true' ELSE 'false' END))
+json_array(json('false'), event.kind, "group", service, operator, control, location, asn,
+           event.action, rule, node, standing, outcome, json(CASE WHEN decrypted THEN 'true' ELSE 'false' END))
 """
 _ROLLUP_SORT: Final = """
-json_array(json('true'), 'decision', "group", service, '', control, location, asn, action, rule,
-           node, standing, '', json('false'))
+json_array(json('true'), 'decision', "group", service, '', control, location, asn,
+           rollup.action, rule, node, standing, '', json('false'))
 """
 
 
@@ -32,8 +32,14 @@ def _from_1_to_2(connection: Connection) -> None:
     for name in ("event", "rollup"):
         run(f"ALTER TABLE {name} ADD COLUMN sort INTEGER NOT NULL DEFAULT 0")
     SQLModel.metadata.create_all(connection)
-    for name, text in (("event", _EVENT_SORT), ("rollup", _ROLLUP_SORT)):
-        run(f"INSERT OR IGNORE INTO sort (sort) SELECT DISTINCT {text} FROM {name}")  # noqa: S608
+    for name, kind, text in (
+        ("event", "kind", _EVENT_SORT),
+        ("rollup", "'decision'", _ROLLUP_SORT),
+    ):
+        run(
+            "INSERT OR IGNORE INTO sort (sort, kind, action) "  # noqa: S608
+            f"SELECT DISTINCT {text}, {kind}, action FROM {name}"
+        )
         run(f"UPDATE {name} SET sort = (SELECT id FROM sort WHERE sort.sort = {text})")  # noqa: S608
     for new in EVENTS.indexes:
         new.create(connection, checkfirst=True)

@@ -131,7 +131,8 @@ class SortBook:
 def _write(connection: Connection, sorts: list[Sort]) -> dict[Sort, int]:
     texts = {sort.to_text(): sort for sort in sorts}
     statement = insert(SORTS).prefix_with("OR IGNORE", dialect="sqlite")
-    connection.execute(statement, [{"sort": text} for text in texts])
+    rows = [{"sort": t, "kind": s.kind, "action": s.action} for t, s in texts.items()]
+    connection.execute(statement, rows)
     result: dict[Sort, int] = {}
     wanted = list(texts)
     for begin in range(0, len(wanted), _CHUNK):

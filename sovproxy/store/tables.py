@@ -89,12 +89,17 @@ class RollupRow(SQLModel, table=True):
 
 
 class SortRow(SQLModel, table=True):
-    """What is counted together: a `sovproxy.store.sorts.Sort` as a JSON array. Never changed."""
+    """What is counted together: a `sovproxy.store.sorts.Sort` as a JSON array. Never changed.
+
+    `kind` and `action` stand by themselves too: trends are drawn by them.
+    """
 
     __tablename__ = "sort"
 
     id: int | None = Field(default=None, primary_key=True)
     sort: str = Field(unique=True)
+    kind: str
+    action: str
 
 
 class TallyRow(SQLModel, table=True):

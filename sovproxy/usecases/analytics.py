@@ -18,21 +18,21 @@ from sovproxy.store.records import from_microseconds, microseconds, split_contro
 from sovproxy.usecases.searching import Counts, FilterInput, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sovproxy.store.counting import Counted
     from sovproxy.store.database import Store
 
 MAX_FACET_VALUES: Final = 20
 MAX_BUCKETS: Final = 500
-WANTED_BUCKETS: Final = 120
+WANTED_BUCKETS: Final = 60
 MAX_NEW: Final = 50
 FLOW_GROUPS: Final = 8
 FLOW_SERVICES: Final = 12
 FLOW_CONTROLS: Final = 8
 TOP_SERVICES: Final = 10
 OTHER: Final = "other"
-WIDTHS: Final = (60, 300, 900, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000)
+WIDTHS: Final = (60, 300, 900, 3600, 10_800, 86_400, 604_800, 2_592_000)
 _SECOND: Final = 1_000_000
 
 
@@ -157,12 +157,11 @@ def histogram(
         message = f"{number} buckets of {chosen} s would be needed, at most {MAX_BUCKETS} are given"
         raise InvalidRange(f"{message}; choose a greater width or a shorter range")
     asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
-    found = counting.decisions(counting.counted(store, asked, chosen), asked)
-    return _drawn(found, since, until, chosen)
+    return _drawn(counting.trend(store, asked, chosen), since, until, chosen)
 
 
 def choose_width(length: timedelta) -> int:
-    """Choose a bucket's length (seconds) so that a range has some 120 of them at most."""
+    """Choose a bucket's length (seconds): the shortest that cuts the range into 60 at most."""
     seconds = length.total_seconds()
     return next((width for width in WIDTHS if seconds / width <= WANTED_BUCKETS), WIDTHS[-1])
 
@@ -172,7 +171,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
     since, until = now - span.length, now
     asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
     width = choose_width(span.length)
-    found = counting.decisions(counting.counted(store, asked, width), asked)
+    found = counting.decisions(counting.counted(store, asked), asked)
     totals = _by_action(found)
     return Overview(
         range=span,
@@ -183,7 +182,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
         standings=_counts(found, Facet.STANDING, MAX_FACET_VALUES),
         decrypted=_decrypted(found),
         flows=_flows(found),
-        trend=_drawn(found, since, until, width),
+        trend=_drawn(counting.trend(store, asked, width), since, until, width),
         services=_counts(found, Facet.SERVICE, TOP_SERVICES),
         new=_new(store, asked),
     )
@@ -197,14 +196,17 @@ def _range(store: Store, wanted: FilterInput, now: datetime) -> tuple[datetime, 
     return since, until
 
 
-def _drawn(found: Iterable[Counted], since: datetime, until: datetime, width: int) -> Histogram:
+def _drawn(
+    numbers: Mapping[tuple[int, str], int], since: datetime, until: datetime, width: int
+) -> Histogram:
     step = width * _SECOND
     first, end = microseconds(since) // step * step, microseconds(until)
     counts = {start: dict.fromkeys(Action, 0) for start in range(first, end, step)}
-    for item in found:
-        counts[item.start][Action(item.sort.action)] += item.number
+    for (start, action), number in numbers.items():
+        counts[start][Action(action)] = number
     buckets = [
-        Bucket(start=from_microseconds(start), counts=numbers) for start, numbers in counts.items()
+        Bucket(start=from_microseconds(start), counts=by_action)
+        for start, by_action in counts.items()
     ]
     return Histogram(width=width, since=since, until=until, buckets=buckets)
 
@@ -244,8 +246,12 @@ def _flows(found: Iterable[Counted]) -> list[Flow]:
         joined[tuple(name if name in top else OTHER for name, top in pairs)] += number
     return [
         Flow(group=group, service=service, control=list(split_control(control)), count=number)
-        for (group, service, control), number in joined.most_common()
+        for (group, service, control), number in sorted(joined.items(), key=_most_first)
     ]
+
+
+def _most_first(item: tuple[tuple[str, ...], int]) -> tuple[int, tuple[str, ...]]:
+    return -item[1], item[0]
 
 
 def _top(links: Counter[tuple[str, str, str]], place: int, limit: int) -> set[str]:
