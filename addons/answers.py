@@ -250,3 +250,20 @@ def without_port(host: str) -> str:
     """A Host field without its port."""
     head, colon, tail = host.rpartition(":")
     return head if colon and tail.isdigit() else host
+
+
+def body_is_large(request: http.Request) -> bool:
+    """Whether a stopped request carries more than a form; it is not worth the memory."""
+    length = request.headers.get("content-length", "0")
+    chunked = "transfer-encoding" in request.headers
+    return chunked or not length.isdigit() or int(length) > MAX_BODY
+
+
+def answer_early(flow: http.HTTPFlow, response: http.Response) -> None:
+    """Answer before the body is read; one that is not worth the memory ends the connection.
+
+    mitmproxy cannot stream a body that it has an answer to.
+    """
+    flow.response, flow.request.stream = response, False
+    if body_is_large(flow.request):
+        flow.kill()

@@ -23,6 +23,7 @@ def close(subject: object) -> None:
     if isinstance(subject, http.HTTPFlow):
         host = subject.request.host
         subject.response = answers.plain_problem(503, "sovproxy failed to decide", host)
+        subject.request.stream = False  # mitmproxy cannot stream a body that it has an answer to
     elif isinstance(subject, NextLayer):
         subject.layer = layers.Refuse(subject.context)
 
@@ -41,7 +42,9 @@ async def fall_back_on_request(
     )
     if passage.passes:
         request.data.host = passage.address
-        flow.response = None
+        flow.response, request.stream = None, True
+    elif answers.body_is_large(request) and flow.killable:
+        flow.kill()
     return passage
 
 

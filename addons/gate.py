@@ -196,18 +196,19 @@ class Gate:
     @guarded
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Judge a request; stop it, or pin the address that was judged."""
-        if flow.response:
-            return  # mitmproxy asks the client to sign in first
+        if flow.response:  # mitmproxy asks the client to sign in first
+            answers.answer_early(flow, flow.response)
+            return
         session = self._session(flow.client_conn, _user(flow))
         passage = session.passage
         if passage is None or passage.passes:
             passage = await self._seek_request(flow, session)
         if not passage.passes:
             flow.metadata[STOPPED] = passage
-            if _body_is_large(flow.request):
+            if answers.body_is_large(flow.request):
                 await self._cut_off(flow, session, passage)
         elif not passage.address:
-            _answer_early(flow, answers.not_reachable(flow.request.pretty_host))
+            answers.answer_early(flow, answers.not_reachable(flow.request.pretty_host))
         else:
             flow.request.data.host = passage.address
             flow.request.headers.pop("proxy-authorization", None)  # it was for us
@@ -344,13 +345,6 @@ class Gate:
             session.told = True
 
 
-def _answer_early(flow: http.HTTPFlow, response: http.Response) -> None:
-    """Answer before the body is read; one that is not worth the memory ends the connection."""
-    flow.response, flow.request.stream = response, False
-    if _body_is_large(flow.request):
-        flow.kill()
-
-
 def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
     """The names that a request gives beside the address that its connection goes to.
 
@@ -382,10 +376,3 @@ def _port(passage: Passage | None) -> int:
     """The port of a passage's destination, or 0."""
     destination = passage.destination if passage else None
     return destination.port if isinstance(destination, Destination) else 0
-
-
-def _body_is_large(request: http.Request) -> bool:
-    """Whether a stopped request carries more than a form; it is not worth the memory."""
-    length = request.headers.get("content-length", "0")
-    chunked = "transfer-encoding" in request.headers
-    return chunked or not length.isdigit() or int(length) > answers.MAX_BODY

@@ -171,3 +171,11 @@ def is_stopped(found, origins) -> bool:
     target = f"zoom.us:{origins.zoom.port}"
     client.sendall(f"GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     return read_answer(read_all(client)).is_prompt and origins.zoom.hits == 0
+
+
+@pytest.mark.parametrize("field", ["Content-Length: 90000000", "Transfer-Encoding: chunked"])
+def test_a_large_body_before_signing_in_ends_the_connection(signed, field, me):
+    client = open_socket(signed, me)
+    client.sendall(f"POST http://zoom.us/ HTTP/1.1\r\nHost: zoom.us\r\n{field}\r\n\r\n".encode())
+    assert read_all(client) == b""
+    assert "crashed" not in signed.log
