@@ -199,7 +199,9 @@ def serving(store: Store, work: Callable[[httpx.Client], None]) -> None:
         data_ages=list,
         policy_problem=str,
     )
-    listener = socket.create_server(("127.0.0.1", 0))
+    # Made by number: asyncio switches Nagle's delay off only for sockets that say they are TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="error"))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sovproxy.api.problems import ApiProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from sovproxy.usecases.tokens import Principal
@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 MAX_STREAMS: Final = 32
 MAX_PER_TOKEN: Final = 4
 RETRY_SECONDS: Final = 30
+
+
+class Seat:
+    """A place that is taken, until `leave`, or until nobody knows of it any more: an answer whose
+    client has gone before it began is never run, only forgotten."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave: Callable[[], None] | None = leave
+
+    def leave(self) -> None:
+        """Give the place back, once."""
+        leave, self._leave = self._leave, None
+        if leave:
+            leave()
+
+    def __del__(self) -> None:
+        self.leave()
 
 
 class Streams:
@@ -29,8 +46,8 @@ class Streams:
         self._tokens: list[str] = []
         self.closing = asyncio.Event()
 
-    def enter(self, principal: Principal) -> None:
-        """Take a place; `leave` gives it back. Raises ApiProblem (429) if there is none."""
+    def enter(self, principal: Principal) -> Seat:
+        """Take a place. Raises ApiProblem (429) if there is none."""
         with self._lock:
             own = self._tokens.count(principal.token_id)
             if len(self._tokens) >= MAX_STREAMS or own >= MAX_PER_TOKEN:
@@ -41,10 +58,10 @@ class Streams:
                 headers = {"retry-after": str(RETRY_SECONDS)}
                 raise ApiProblem(429, "too-many-streams", detail, headers)
             self._tokens.append(principal.token_id)
+        return Seat(lambda: self._leave(principal))
 
-    def leave(self, principal: Principal) -> None:
-        """Give a place back."""
-        with self._lock, suppress(ValueError):
+    def _leave(self, principal: Principal) -> None:
+        with self._lock:
             self._tokens.remove(principal.token_id)
 
     async def pause(self, seconds: float) -> bool:

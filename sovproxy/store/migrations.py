@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # The JSON array of `Sort`, as `Sort.to_text` writes it. Bound to version 2: it stays as it is.
 _EVENT_SORT: Final = """
 json_array(json('false'), event.kind, "group", service, operator, control, location, asn,
-           event.action, rule, node, standing, outcome, json(CASE WHEN decrypted THEN 'true' ELSE 'false' END))
+           event.action, rule, node, standing, outcome,
+           json(CASE WHEN decrypted THEN 'true' ELSE 'false' END))
 """
 _ROLLUP_SORT: Final = """
 json_array(json('true'), 'decision', "group", service, '', control, location, asn,

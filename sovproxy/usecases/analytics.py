@@ -76,7 +76,7 @@ class Histogram(BaseModel):
     beyond the range; only what is within the range is counted.
     """
 
-    width: int
+    width: int = Field(examples=[3600])
     since: datetime
     until: datetime
     buckets: list[Bucket]
@@ -89,16 +89,16 @@ class Flow(BaseModel):
     text, or no country, for what is not known.
     """
 
-    group: str
-    service: str
-    control: list[str]
-    count: int
+    group: str = Field(examples=["finance"])
+    service: str = Field(examples=["zoom"])
+    control: list[str] = Field(examples=[["US"]])
+    count: int = Field(examples=[1204])
 
 
 class NewValue(BaseModel):
     """A service (id) or network (ASN) and when it was first seen."""
 
-    value: str
+    value: str = Field(examples=["zoom"])
     first: datetime
 
 
@@ -112,9 +112,9 @@ class NewInRange(BaseModel):
 class Decrypted(BaseModel):
     """For how many of all connections TLS was terminated. `share` is between 0 and 1."""
 
-    decrypted: int
-    connections: int
-    share: float
+    decrypted: int = Field(examples=[31])
+    connections: int = Field(examples=[124_000])
+    share: float = Field(examples=[0.00025])
 
 
 class Overview(BaseModel):
@@ -123,8 +123,10 @@ class Overview(BaseModel):
     range: Range
     since: datetime
     until: datetime
-    connections: int
-    totals: dict[Action, int]
+    connections: int = Field(examples=[124_000])
+    totals: dict[Action, int] = Field(
+        examples=[{"allow": 120_000, "observe": 3600, "warn": 300, "block": 100}]
+    )
     standings: Counts
     decrypted: Decrypted
     flows: list[Flow]

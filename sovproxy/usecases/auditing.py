@@ -7,7 +7,7 @@ from datetime import datetime  # noqa: TC003  # the models read them
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
 from sovproxy.store import audit
@@ -43,14 +43,16 @@ class Look(StrEnum):
 class AuditEntry(BaseModel):
     """One entry. `filter` holds only what was given; `rows` is how many events were shown."""
 
-    seq: int
+    seq: int = Field(examples=[812])
     time: datetime
-    token: str
-    name: str
-    role: str
+    token: str = Field(examples=["0f3a9c5d7e1b2846"])
+    name: str = Field(examples=["Ada"])
+    role: str = Field(examples=["analyst"])
     what: Look
-    filter: dict[str, Any]
-    rows: int
+    filter: dict[str, Any] = Field(
+        examples=[{"service": ["zoom"], "since": "2026-11-23T00:00:00Z"}]
+    )
+    rows: int = Field(examples=[50])
 
 
 class AuditPage(BaseModel):

@@ -118,17 +118,17 @@ class EventPage(BaseModel):
     """Events, and the cursors of the next page and of the one before; null where there is none."""
 
     items: list[Event]
-    next: str | None
-    prev: str | None
+    next: str | None = Field(examples=["MTc5NTQyMjYwMDAwMDAwMC40Mg"])
+    prev: str | None = Field(examples=[None])
 
 
 class CountItem(BaseModel):
     """Connections of one value: with an event of their own, counted in rollups, and all."""
 
-    value: str
-    events: int
-    rollups: int
-    total: int
+    value: str = Field(examples=["zoom"])
+    events: int = Field(examples=[12])
+    rollups: int = Field(examples=[3400])
+    total: int = Field(examples=[3412])
 
 
 class Counts(BaseModel):

@@ -8,8 +8,10 @@ import json
 
 import pytest
 
+from sovproxy.api.problems import ApiProblem
+from sovproxy.api.streams import Streams
 from sovproxy.events.export import csv_cell
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.tokens import Principal, Role
 
 URL = "/api/v1/export"
 
@@ -129,6 +131,17 @@ def test_ocsf_events_name_an_endpoint_even_when_the_host_is_unknown(server, make
     [event] = lines(export(server, "ocsf"))
     assert event["dst_endpoint"]["hostname"] == "unknown"
     assert "src_endpoint" not in event
+
+
+def test_a_place_is_given_back_once_and_also_when_it_is_forgotten():
+    streams, ada = Streams(), Principal("a", "Ada", Role.ANALYST)
+    seats = [streams.enter(ada) for _ in range(4)]
+    with pytest.raises(ApiProblem, match="4 of one token"):
+        streams.enter(ada)
+    seats[0].leave()
+    seats[0].leave()
+    del seats[1]
+    assert len([streams.enter(ada), streams.enter(ada)]) == 2
 
 
 def test_a_token_has_a_bounded_number_of_streams_and_exports(server, make_event, assert_problem):

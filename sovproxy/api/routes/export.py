@@ -26,7 +26,7 @@ from sovproxy.usecases.tokens import Principal, Role
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from sovproxy.api.streams import Streams
+    from sovproxy.api.streams import Seat, Streams
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -61,18 +61,14 @@ async def export(
     limit has cut some off.
     """
     streams: Streams = request.app.state.streams
-    streams.enter(principal)
-    try:
-        rows, truncated = await run_in_threadpool(_begin, services, principal, query)
-    except BaseException:
-        streams.leave(principal)
-        raise
+    seat = streams.enter(principal)
+    rows, truncated = await run_in_threadpool(_begin, services, principal, query)
     headers = {
         "content-disposition": f'attachment; filename="sovproxy-events.{query.format.extension}"',
         ROWS_HEADER: str(rows),
         TRUNCATED_HEADER: "true" if truncated else "false",
     }
-    body = _body(streams, principal, _parts(services, query, rows))
+    body = _body(seat, _parts(services, query, rows))
     return StreamingResponse(body, headers=headers, media_type=query.format.media_type)
 
 
@@ -91,11 +87,9 @@ def _parts(services: Services, query: ExportQuery, rows: int) -> Iterator[bytes]
         yield "".join(lines).encode()
 
 
-async def _body(
-    streams: Streams, principal: Principal, parts: Iterator[bytes]
-) -> AsyncIterator[bytes]:
+async def _body(seat: Seat, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     try:
         async for part in iterate_in_threadpool(parts):
             yield part
     finally:
-        streams.leave(principal)
+        seat.leave()

@@ -25,7 +25,7 @@ from sovproxy.usecases.searching import FilterInput  # noqa: TC001  # FastAPI re
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
-    from sovproxy.api.streams import Streams
+    from sovproxy.api.streams import Seat, Streams
     from sovproxy.events.event import Event
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
@@ -64,13 +64,9 @@ async def stream(
     """
     seen = await run_in_threadpool(_begin, services, last_event_id)
     streams: Streams = request.app.state.streams
-    streams.enter(principal)
-    try:
-        await run_in_threadpool(_record, services, principal, Look.STREAM, query, 0)
-    except BaseException:
-        streams.leave(principal)
-        raise
-    tail = _Tail(request, services, principal, query, streams, seen)
+    seat = streams.enter(principal)
+    await run_in_threadpool(_record, services, principal, Look.STREAM, query, 0)
+    tail = _Tail(request, services, principal, query, streams, seat, seen)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(tail.messages(), media_type=MEDIA_TYPE, headers=headers)
 
@@ -84,6 +80,7 @@ class _Tail:
     principal: Principal
     query: FilterInput
     streams: Streams
+    seat: Seat
     seen: int
     sent: int = 0
     beat: float = field(default_factory=time.monotonic)
@@ -142,7 +139,7 @@ class _Tail:
         return caller == self.principal
 
     async def _leave(self) -> None:
-        self.streams.leave(self.principal)
+        self.seat.leave()
         await run_in_threadpool(
             _record, self.services, self.principal, Look.STREAM_END, self.query, self.sent
         )
