@@ -16,7 +16,7 @@ from sovproxy.store.tables import EVENTS, ROLLUPS, SORTS, TALLIES
 from sovproxy.store.tally import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select, Table
 
@@ -73,7 +73,9 @@ def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
         sorts = store.sorts.fitting(connection, asked)
         for piece in _pieces(wanted, width):
             if piece.seconds and len(sorts) <= MAX_SORTS:
-                result.update(_by_action(connection, piece, width, list(sorts)))
+                plain = not wanted.names_more_than_time
+                fits = SORTS.c.kind == EventKind.DECISION if plain else SORTS.c.id.in_(list(sorts))
+                result.update(_by_action(connection, piece, width, fits))
                 continue
             for start, sort, number in _numbers(connection, wanted, piece, width):
                 if sort in sorts:
@@ -82,14 +84,14 @@ def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
 
 
 def _by_action(
-    connection: Connection, piece: Piece, width: int, sorts: list[int]
+    connection: Connection, piece: Piece, width: int, fits: ColumnElement[bool]
 ) -> dict[tuple[int, str], int]:
     """Let the database join the sorts of one action: they are few, and sorts may be many."""
     start = _bucket(TALLIES.c.start, width)
     query = (
         select(start.label("bucket"), SORTS.c.action, func.sum(TALLIES.c.number))
         .join(SORTS, SORTS.c.id == TALLIES.c.sort)
-        .where(TALLIES.c.seconds == piece.seconds, TALLIES.c.sort.in_(sorts))
+        .where(TALLIES.c.seconds == piece.seconds, fits)
         .where(*_within(TALLIES.c.start, piece))
         .group_by(start, SORTS.c.action)
     )
@@ -195,18 +197,20 @@ def decisions(found: Iterable[Counted], wanted: Filter) -> list[Counted]:
 
 def counts(found: Iterable[Counted], facet: Facet) -> list[Count]:
     """Count what was found by one facet, most first."""
-    numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    values_of = _values_of(facet)
+    place = Sort._fields.index(facet.value)
+    totals: dict[tuple[bool, str | int], int] = {}
     for sort, number in found:
-        for value in values_of(sort):
-            numbers[sort.rollup][value] += number
+        key = (sort.rollup, sort[place])
+        totals[key] = totals.get(key, 0) + number
+    numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for (rollup, value), number in totals.items():
+        for part in _parts(facet, str(value)):
+            numbers[rollup][part] += number
     events, rollups = numbers
     result = [Count(value, events[value], rollups[value]) for value in events | rollups]
     return sorted(result, key=lambda count: (-count.total, count.value))
 
 
-def _values_of(facet: Facet) -> Callable[[Sort], Sequence[str]]:
-    if facet is Facet.CONTROL:
-        return lambda sort: split_control(sort.control) or ("",)
-    place = Sort._fields.index(facet.value)
-    return lambda sort: (str(sort[place]),)
+def _parts(facet: Facet, value: str) -> tuple[str, ...]:
+    """The countries of a control, each by itself; else the value."""
+    return split_control(value) or ("",) if facet is Facet.CONTROL else (value,)
