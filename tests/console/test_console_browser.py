@@ -1,0 +1,220 @@
+"""The console in a real Chromium, with its content security policy in force."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from sovproxy.usecases.tokens import Role
+
+# One Chromium for all: starting one per worker costs more than the tests.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console-browser")]
+
+WIDE, NARROW, NARROWEST = (1280, 900), (375, 700), (320, 600)
+ARGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES = (
+    "/",
+    "/events?last=7d&service=zoom",
+    "/events?last=7d",
+    "/explain?q=zoom.us",
+    "/catalogue?category=videoconference",
+    "/catalogue/services/zoom",
+    "/catalogue/operators?q=microsoft",
+    "/catalogue/operators/zoom-communications",
+    "/catalogue/powers",
+    "/catalogue/report",
+    "/policy",
+    "/data",
+    "/events?last=never",
+)
+HARMLESS = ("Password forms should have", "responded with a status of 400")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def shown(chromium, site):
+    """A tab that is signed in, with all that it asked for and complained of."""
+
+    @contextmanager
+    def _shown(size=WIDE, role=Role.ANALYST, locale="en-GB", **options):
+        viewport = {"width": size[0], "height": size[1]}
+        context = chromium.new_context(viewport=viewport, locale=locale, **options)
+        tab = context.new_page()
+        tab.set_default_timeout(10000)
+        requests, complaints = [], []
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("dialog", lambda dialog: complaints.append(dialog.message))
+        if role:
+            tab.goto(f"{site.url}/console/")
+            tab.fill("#token", site.token(role))
+            tab.click("main button")
+            tab.wait_for_url("**/console/")
+        yield SimpleNamespace(
+            tab=tab,
+            go=lambda path: tab.goto(f"{site.url}/console{path}"),
+            requests=requests,
+            complaints=lambda: [
+                text for text in complaints if not any(known in text for known in HARMLESS)
+            ],
+        )
+        context.close()
+
+    return _shown
+
+
+def violations(tab) -> list[str]:
+    tab.evaluate("document.querySelectorAll('details').forEach(item => { item.open = true })")
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = Axe().run(tab, options=options).response["violations"]
+    return [f"{item['id']}: {[node['html'][:200] for node in item['nodes'][:3]]}" for item in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "size"), [("en-GB", WIDE), ("fr-FR", NARROW)])
+def test_axe_finds_nothing_on_any_page_and_the_browser_has_no_complaint(
+    shown, site, scheme, locale, size
+):
+    with shown(size, locale=locale, color_scheme=scheme) as seen:
+        found = {}
+        for path in PAGES:
+            seen.go(path)
+            found[path] = violations(seen.tab)
+        assert {path: each for path, each in found.items() if each} == {}
+        assert seen.complaints() == []
+        assert {url for url in seen.requests if not url.startswith(f"{site.url}/console/")} == set()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_at_the_sign_in_and_on_one_event(shown, scheme):
+    with shown(role=None, color_scheme=scheme) as seen:
+        for path in ("/sign-in", "/sign-in?ended=1", "/sign-in?left=1"):
+            seen.go(path)
+            assert violations(seen.tab) == []
+        seen.tab.fill("#token", "wrong")
+        seen.tab.click("main button")
+        assert violations(seen.tab) == []
+    with shown(color_scheme=scheme) as seen:
+        seen.go("/events?last=7d")
+        seen.tab.click("#rows a")
+        seen.tab.wait_for_selector(".facts")
+        assert violations(seen.tab) == []
+
+
+@pytest.mark.parametrize("size", [NARROW, NARROWEST, WIDE])
+def test_no_page_scrolls_sideways(shown, size):
+    """WCAG 1.4.10: tables and charts that need the room scroll by themselves."""
+    with shown(size, locale="fr-FR") as seen:
+        for path in PAGES:
+            seen.go(path)
+            width = seen.tab.evaluate("document.documentElement.scrollWidth")
+            assert (path, width) == (path, size[0])
+
+
+def test_hostile_hosts_run_nothing_and_load_nothing(shown, site):
+    with shown() as seen:
+        for path in ("/", "/events", "/explain?q=<script>alert(1)</script>"):
+            seen.go(path)
+        seen.go("/events")
+        seen.tab.click("#rows tr:has-text('alert(1)') a")
+        seen.tab.wait_for_selector(".facts")
+        assert seen.complaints() == []
+        assert all(url.startswith(f"{site.url}/console/") for url in seen.requests)
+
+
+def test_a_new_user_finds_who_used_what_outside_the_trust_zone_today(shown):
+    with shown() as seen:
+        section = seen.tab.locator("section[aria-labelledby=outside-title]")
+        row = section.locator("tr", has_text="Microsoft Teams")
+        assert "finance" in row.inner_text()
+        row.locator("a", has_text="finance").click()
+        seen.tab.wait_for_selector("#rows")
+        rows = seen.tab.locator("#rows tr").all_inner_texts()
+        assert rows
+        assert all("Microsoft Teams" in text and "finance" in text for text in rows)
+
+
+def test_clicking_a_bar_narrows_the_range_and_dragging_takes_some(shown):
+    with shown() as seen:
+        seen.go("/events?last=7d&service=zoom")
+        seen.tab.locator("#histogram a").nth(3).click()
+        seen.tab.wait_for_url("**since=**")
+        assert "service=zoom" in seen.tab.url
+        seen.go("/events?last=7d&service=zoom")
+        box = seen.tab.locator("#histogram").bounding_box()
+        middle = box["y"] + box["height"] / 2
+        seen.tab.mouse.move(box["x"] + box["width"] * 0.25, middle)
+        seen.tab.mouse.down()
+        seen.tab.mouse.move(box["x"] + box["width"] * 0.75, middle, steps=5)
+        seen.tab.mouse.up()
+        seen.tab.wait_for_url("**until=**")
+        assert "service=zoom" in seen.tab.url
+        assert "last=" not in seen.tab.url
+
+
+def test_the_live_tail_shows_what_arrives_and_pauses(shown, site, an_event):
+    with shown() as seen:
+        seen.go("/events?service=zoom")
+        seen.tab.click("#live-start")
+        seen.tab.wait_for_function("document.getElementById('live-status').textContent !== ''")
+        site.deliver([an_event(datetime.now(UTC), host="<b>first</b>.zoom.us")])
+        seen.tab.wait_for_selector("#rows tr.fresh")
+        first = seen.tab.locator("#rows tr").first.inner_text()
+        assert "<b>first</b>.zoom.us" in first
+        assert "Zoom" in first
+        seen.tab.click("#live-pause")
+        site.deliver([an_event(datetime.now(UTC), host="second.zoom.us")])
+        seen.tab.wait_for_function(
+            "document.getElementById('live-status').textContent.includes('1 waiting')"
+        )
+        assert seen.tab.locator("#rows tr.fresh").count() == 1
+        seen.tab.click("#live-pause")
+        assert "second.zoom.us" in seen.tab.locator("#rows tr").first.inner_text()
+        assert seen.complaints() == []
+
+
+def test_an_auditor_reads_and_takes_nothing_away(shown):
+    with shown(role=Role.AUDITOR) as seen:
+        seen.go("/events?last=7d")
+        assert seen.tab.locator("#rows tr").count() > 0
+        assert seen.tab.locator("#live, a[download]").count() == 0
+
+
+def test_an_analyst_exports_what_the_filter_finds(shown):
+    with shown() as seen:
+        seen.go("/events?last=7d&service=slack")
+        with seen.tab.expect_download() as download:
+            seen.tab.click("a[download]:has-text('CSV')")
+        lines = download.value.path().read_text("utf-8").splitlines()
+        assert len(lines) > 2
+        assert all("slack" in line for line in lines[1:])
+
+
+def test_without_scripts_pages_filter_and_narrow(shown):
+    with shown(java_script_enabled=False) as seen:
+        seen.go("/events?last=7d")
+        seen.tab.click("summary:has-text('Add filters')")
+        seen.tab.select_option("#f-service", "zoom")
+        seen.tab.click("button:has-text('Search')")
+        texts = seen.tab.locator("#rows tr").all_inner_texts()
+        assert texts
+        assert all("Zoom" in text for text in texts)
