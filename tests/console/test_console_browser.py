@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from sovproxy.usecases.tokens import Role
 
@@ -69,15 +69,17 @@ def shown(chromium, site):
             tab.fill("#token", site.token(role))
             tab.click("main button")
             tab.wait_for_url("**/console/")
-        yield SimpleNamespace(
-            tab=tab,
-            go=lambda path: tab.goto(f"{site.url}/console{path}"),
-            requests=requests,
-            complaints=lambda: [
-                text for text in complaints if not any(known in text for known in HARMLESS)
-            ],
-        )
-        context.close()
+        try:
+            yield SimpleNamespace(
+                tab=tab,
+                go=lambda path: tab.goto(f"{site.url}/console{path}"),
+                requests=requests,
+                complaints=lambda: [
+                    text for text in complaints if not any(known in text for known in HARMLESS)
+                ],
+            )
+        finally:
+            context.close()
 
     return _shown
 
@@ -175,7 +177,7 @@ def test_the_live_tail_shows_what_arrives_and_pauses(shown, site, an_event):
     with shown() as seen:
         seen.go("/events?service=zoom")
         seen.tab.click("#live-start")
-        seen.tab.wait_for_function("document.getElementById('live-status').textContent !== ''")
+        expect(seen.tab.locator("#live-status")).to_contain_text("Live")
         site.deliver([an_event(datetime.now(UTC), host="<b>first</b>.zoom.us")])
         seen.tab.wait_for_selector("#rows tr.fresh")
         first = seen.tab.locator("#rows tr").first.inner_text()
@@ -183,9 +185,7 @@ def test_the_live_tail_shows_what_arrives_and_pauses(shown, site, an_event):
         assert "Zoom" in first
         seen.tab.click("#live-pause")
         site.deliver([an_event(datetime.now(UTC), host="second.zoom.us")])
-        seen.tab.wait_for_function(
-            "document.getElementById('live-status').textContent.includes('1 waiting')"
-        )
+        expect(seen.tab.locator("#live-status")).to_contain_text("1 waiting")
         assert seen.tab.locator("#rows tr.fresh").count() == 1
         seen.tab.click("#live-pause")
         assert "second.zoom.us" in seen.tab.locator("#rows tr").first.inner_text()
