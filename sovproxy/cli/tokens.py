@@ -13,7 +13,7 @@ from sovproxy.cli.exits import or_exit
 from sovproxy.events.text import visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.store.records import from_microseconds
+from sovproxy.store.times import from_microseconds
 from sovproxy.usecases import tokens
 from sovproxy.usecases.tokens import Role  # noqa: TC001  # Typer reads annotations
 

@@ -10,10 +10,11 @@ from sqlalchemy import func, literal, select
 
 from sovproxy.events.event import EventKind
 from sovproxy.store.filters import Facet, Filter, host_and_client
-from sovproxy.store.records import microseconds, split_control
+from sovproxy.store.records import split_control
 from sovproxy.store.sorts import Sort
 from sovproxy.store.tables import EVENTS, ROLLUPS, SORTS, TALLIES
 from sovproxy.store.tally import DAY, HOUR, SECOND
+from sovproxy.store.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
-from sovproxy.store.records import microseconds
 from sovproxy.store.tables import EVENTS, SEEN
+from sovproxy.store.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

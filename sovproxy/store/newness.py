@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from sovproxy.store.records import from_microseconds, microseconds
 from sovproxy.store.tables import EVENTS, ROLLUPS, SEEN
+from sovproxy.store.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -15,6 +14,7 @@ from sovproxy.store.bulk import execute_many, insert_for
 from sovproxy.store.sorts import sort_of
 from sovproxy.store.tables import EVENTS, ROLLUPS
 from sovproxy.store.tally import HOUR, SECOND, add_numbers, add_seen, span_of
+from sovproxy.store.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
     from sovproxy.store.sorts import SortBook
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -35,16 +32,6 @@ class Stored:
 
     accepted: int
     duplicates: int
-
-
-def microseconds(time: datetime) -> int:
-    """Unix microseconds of an aware time, without rounding."""
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(value: int) -> datetime:
-    """The UTC time of Unix microseconds."""
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Rollup]) -> Stored:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, select
 
-from sovproxy.store.records import microseconds
 from sovproxy.store.tables import EVENTS, ROLLUPS, SEEN, TALLIES
 from sovproxy.store.tally import DAY, HOUR, SECOND
+from sovproxy.store.times import microseconds
 
 if TYPE_CHECKING:
     from datetime import datetime

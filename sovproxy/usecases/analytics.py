@@ -14,7 +14,8 @@ from sovproxy.errors import SovproxyError
 from sovproxy.store import counting
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.newness import first_record, new_values
-from sovproxy.store.records import from_microseconds, microseconds, split_control
+from sovproxy.store.records import split_control
+from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.searching import Counts, FilterInput, counts_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
 from sovproxy.store import audit
-from sovproxy.store.records import from_microseconds, microseconds
 from sovproxy.store.tables import AuditRow
+from sovproxy.store.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

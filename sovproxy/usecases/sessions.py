@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sovproxy.store import sessions as rows
-from sovproxy.store.records import from_microseconds, microseconds
 from sovproxy.store.tables import SessionRow
+from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:

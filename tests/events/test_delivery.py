@@ -19,8 +19,8 @@ from sovproxy.events.recorder import open_recorder
 from sovproxy.events.rollup import RollupKey
 from sovproxy.events.segments import Limits, Stream
 from sovproxy.events.spool import Spool
-from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.counting import count_by
+from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.usecases.searching import FilterInput, search_all
 from sovproxy.usecases.tokens import Role, create_token

@@ -15,8 +15,9 @@ from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.newness import new_values
 from sovproxy.store.queries import search
-from sovproxy.store.records import insert_records, microseconds
+from sovproxy.store.records import insert_records
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
+from sovproxy.store.times import microseconds
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 SECOND = 1_000_000

@@ -1,0 +1,18 @@
+"""Times as they are stored: Unix microseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(time: datetime) -> int:
+    """Unix microseconds of an aware time, without rounding."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """The UTC time of Unix microseconds."""
+    return _EPOCH + timedelta(microseconds=value)
