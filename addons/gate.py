@@ -44,6 +44,9 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 1.0
 """How often the policy file and the databases are looked at."""
 
+YOUNG_OBJECTS = 20_000
+"""New objects before Python looks for garbage: one connection makes hundreds that live with it."""
+
 STOPPED = "sovproxy.stopped"
 """The key under which a flow's metadata holds the passage that it is stopped for."""
 
@@ -85,6 +88,7 @@ class Gate:
         self.node.start()
         gc.collect()
         gc.freeze()  # the catalogue lives as long as the node: collections need not walk over it
+        gc.set_threshold(YOUNG_OBJECTS, 50, 100)
         take_out_content_tools(ctx.master)
         keep_scripts(ctx.master)
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh())

@@ -175,7 +175,8 @@ def test_decisions_with_a_catalogue_of(
     """From text to verdict, databases and all."""
     bench = Bench(Judge(Settings(data_dir=tmp_path)), domains)
     gc.collect()
-    gc.freeze()  # as a running node does
+    gc.freeze()  # as a running node does, and this too
+    gc.set_threshold(20_000, 50, 100)
     benchmark.pedantic(bench.round, setup=bench.fresh, rounds=ROUNDS, warmup_rounds=WARM_UP)
     medians[domains] = DECISIONS / benchmark.stats.stats.median
     benchmark.extra_info["decisions_per_second"] = round(medians[domains])

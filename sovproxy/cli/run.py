@@ -57,6 +57,7 @@ def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
         f"  Proxy        {proxy}",
         f"  PAC          {settings.api_url}/proxy.pac",
         f"  API          {settings.api_url}/api/v1  (description: {settings.api_url}/openapi.json)",
+        f"  Console      {settings.api_url}/console/  (sign in with the admin token)",
         f"  CA           {settings.api_url}/ca.pem  (to be trusted by the workstations' browsers)",
         f"  Data         {settings.data_dir}",
         f"  Admin token  {token or 'made at the first start; `tokens create` makes more'}",

@@ -63,7 +63,7 @@ class Judge:
 
     def judge(self, destination: Destination | Unreadable, group: str = "") -> Verdict:
         """The verdict on one destination, now, for a client of `group` (or of none)."""
-        address = destination.address if isinstance(destination, Destination) else ""
+        address = "" if isinstance(destination, Unreadable) else destination.address
         place = self.geo.place(address) if address else NOWHERE
         return self.decider.decide(destination, place, self._clock(), group)
 
@@ -78,7 +78,7 @@ class Judge:
             if not address:
                 destination = Unreadable(ip[:256], "is not an IP address")
             else:
-                destination = destination._replace(address=address, chosen_by=ChosenBy.NODE)
+                destination = destination.at(address, ChosenBy.NODE)
         return describe(query, destination, self.judge(destination, group))
 
     def group_of(self, address: str, name: str = "") -> str:

@@ -134,7 +134,7 @@ class Node:
         if not passage.passes or not isinstance(destination, Destination) or passage.address:
             return passage
         found = [
-            self.look(destination._replace(address=address, chosen_by=ChosenBy.NODE), client)
+            self.look(destination.at(address, ChosenBy.NODE), client)
             for address in await self.resolver.resolve(destination.host)
         ]
         passing = (option for option in found if option.passes)
@@ -154,7 +154,7 @@ class Node:
                 return given
             named = Destination(port=port)
         place = read_address(address)
-        at = named._replace(address=place, chosen_by=ChosenBy.CLIENT)
+        at = named.at(place, ChosenBy.CLIENT)
         passage = self.look(at, client)
         if passage.passes or not named.host or not self.look(named, client).passes:
             return passage
