@@ -41,8 +41,9 @@ PAGES = (
 HARMLESS = ("Password forms should have", "responded with a status of 400")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """Closed with its module: Playwright's event loop would disturb tests that start their own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGS))
         yield browser
