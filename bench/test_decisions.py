@@ -12,6 +12,7 @@ Measured in processor time: other processes on the machine do not count, everyth
 from __future__ import annotations
 
 import gc
+import os
 import random
 import time
 from dataclasses import replace
@@ -43,6 +44,7 @@ MOST_SERVICES = 10_000
 DOMAINS_PER_SERVICE = 10
 
 DECISIONS = 20_000
+IPV6_SHARE = float(os.environ.get("SOVPROXY_BENCH_IPV6_SHARE", "0.1"))
 """In one round; each round has hosts and addresses of its own."""
 
 ROUNDS = 25
@@ -112,7 +114,7 @@ class Traffic:
         return f"{self._word()}.{self._word()}.{self._random.choice(('fr', 'com', 'org', 'eu'))}"
 
     def _address(self) -> str:
-        if self._random.random() < 0.1:
+        if self._random.random() < IPV6_SHARE:
             return str(IPv6Address(0x2A00 << 112 | self._random.getrandbits(116)))
         return str(IPv4Address(self._random.randrange(1 << 24, 224 << 24)))
 
