@@ -22,6 +22,8 @@ CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE---
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error
 
 from tests.lab.browsers import chromium
 from tests.lab.proxies import ROOT
@@ -166,11 +167,23 @@ def test_a_websocket_of_a_page_to_an_allowed_host_works(page, origins):
     assert opened == "open"
 
 
+def take_picture(page, path, attempts=3):
+    """Chromium on a busy machine sometimes has no frame to give yet; then it is asked again."""
+    for left in reversed(range(attempts)):
+        try:
+            return page.screenshot(path=path)
+        except Error as error:
+            if not left or "Unable to capture screenshot" not in str(error):
+                raise
+            page.wait_for_timeout(500)
+    return None
+
+
 def test_the_picture_for_the_readme_is_taken_when_asked_for(page, origins, tmp_path):
     page.goto(f"https://zoom.us:{origins.zoom.port}/j/123")
     keep = os.environ.get(KEEP_SCREENSHOT) == "1"
     path = SCREENSHOT if keep else tmp_path / "prompt.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=path)
+    take_picture(page, path)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert int.from_bytes(path.read_bytes()[16:20]) == 1280

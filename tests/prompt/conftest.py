@@ -268,6 +268,8 @@ def chromium() -> Iterator:
 
     arguments = [
         "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
         "--disable-quic",
         "--disable-background-networking",
         "--disable-component-update",
