@@ -168,7 +168,7 @@ def write_network(rows: list[Row], built: datetime, path: Path) -> bytes:
 
 
 def compare(rows: list[Row], path: Path) -> None:
-    """Look up addresses in, at the edges of and just beyond random rows; stop at a difference."""
+    """Act up addresses in, at the edges of and just beyond random rows; stop at a difference."""
     chance = random.Random(20260617)  # noqa: S311 - a sample, not a secret
     ordered = {4: sorted(r for r in rows if _version(r) == 4)}
     ordered[6] = sorted(r for r in rows if _version(r) == 6)

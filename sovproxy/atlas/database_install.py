@@ -131,7 +131,7 @@ def _has(database: Database, kind: Kind, record: object) -> bool:
 
 
 def _walk(database: Database, name: str) -> None:
-    """Look up addresses all over the tree, so that a damaged file shows itself now."""
+    """Act up addresses all over the tree, so that a damaged file shows itself now."""
     chance = random.Random(1)  # noqa: S311 - a sample, not a secret
     six = database.reader.metadata().ip_version == 6
     try:

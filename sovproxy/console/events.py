@@ -16,7 +16,7 @@ from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads a
 from sovproxy.store.filters import Facet
 from sovproxy.store.queries import get_event
 from sovproxy.usecases.analytics import InvalidRange, facets, histogram
-from sovproxy.usecases.auditing import Look, given, record_look
+from sovproxy.usecases.auditing import Act, given, record_act
 from sovproxy.usecases.searching import InvalidCursor, search_page
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def search_events(view: SignedInView) -> Response:
     except (InvalidCursor, InvalidRange) as error:
         raise Refused(400, str(error)) from None
     rows = len(page.items)
-    record_look(view.store, view.principal, Look.SEARCH, given(wanted), rows=rows, now=view.now)
+    record_act(view.store, view.principal, Act.SEARCH, given(wanted), rows=rows, now=view.now)
     return render(
         view,
         "events.html",
@@ -77,7 +77,7 @@ def one_event(event_id: UUID, view: SignedInView) -> Response:
     if event is None:
         raise HTTPException(404)
     looked_for = {"id": str(event_id)}
-    record_look(view.store, view.principal, Look.EVENT, looked_for, rows=1, now=view.now)
+    record_act(view.store, view.principal, Act.EVENT, looked_for, rows=1, now=view.now)
     search = read_search(view.request.query_params, view.now)
     values = event.model_dump(mode="json")
     names = Names(view.judge.atlas, view.language)

@@ -20,7 +20,7 @@ from sovproxy.console.view import (  # FastAPI reads annotations
     AnonymousView,
     SignedInView,
 )
-from sovproxy.usecases.auditing import Look, record_look
+from sovproxy.usecases.auditing import Act, record_act
 from sovproxy.usecases.sessions import close_session, open_session
 from sovproxy.usecases.tokens import authenticate
 
@@ -84,7 +84,7 @@ def sign_in(view: AnonymousView, form: Form) -> Response:
 
 def _begin(view: View, form: Mapping[str, str], principal: Principal) -> Response:
     secret, _ = open_session(view.store, principal, view.now)
-    record_look(view.store, principal, Look.SIGN_IN, {}, now=view.now)
+    record_act(view.store, principal, Act.SIGN_IN, {}, now=view.now)
     response = RedirectResponse(own_path(form.get("next", "")), HTTPStatus.SEE_OTHER)
     set_session_cookie(view.request, response, secret)
     return response
@@ -97,7 +97,7 @@ def sign_out(view: SignedInView, form: Form) -> Response:
     if not view.session or not hmac.compare_digest(view.session.csrf.encode(), shown):
         raise Refused(403, "the form does not belong to this session")
     close_session(view.store, session_secret(view.request))
-    record_look(view.store, view.principal, Look.SIGN_OUT, {}, now=view.now)
+    record_act(view.store, view.principal, Act.SIGN_OUT, {}, now=view.now)
     response = RedirectResponse(link("/sign-in", {"left": "1"}), HTTPStatus.SEE_OTHER)
     clear_session_cookie(view.request, response)
     return response

@@ -58,7 +58,7 @@ class PolicyFile:
         return self._last_error
 
     def refresh(self, known: Known | None = None) -> bool:
-        """Look at the file (one stat when nothing changed); true when another policy took force.
+        """Act at the file (one stat when nothing changed); true when another policy took force.
 
         `known` replaces the names that are checked against, after the atlas has changed.
         """

@@ -1,4 +1,4 @@
-"""Every look at events about persons leaves an entry: who, which filter, how many rows, when."""
+"""What people did leaves an entry: every look at events about persons, and every change they made."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 MAX_ENTRIES: Final = 500
 
 
-class Look(StrEnum):
-    """What was looked at. A stream leaves one entry when it opens and one when it ends."""
+class Act(StrEnum):
+    """What was looked at or done. A stream leaves one entry when it opens and one when it ends.
+
+    Each area adds its own acts here, looks first.
+    """
 
     SEARCH = "events"
     EVENT = "event"
@@ -41,15 +44,15 @@ class Look(StrEnum):
 
 
 class AuditEntry(BaseModel):
-    """One entry. `filter` holds only what was given; `rows` is how many events were shown."""
+    """One entry. `details` hold what was asked for or done; `rows` is how many events were shown."""
 
     seq: int = Field(examples=[812])
     time: datetime
     token: str = Field(examples=["0f3a9c5d7e1b2846"])
     name: str = Field(examples=["Ada"])
     role: str = Field(examples=["analyst"])
-    what: Look
-    filter: dict[str, Any] = Field(
+    what: Act
+    details: dict[str, Any] = Field(
         examples=[{"service": ["zoom"], "since": "2026-11-23T00:00:00Z"}]
     )
     rows: int = Field(examples=[50])
@@ -62,37 +65,37 @@ class AuditPage(BaseModel):
     next: int | None
 
 
-def record_look(
+def record_act(
     store: Store,
     principal: Principal,
-    what: Look,
-    looked_for: dict[str, Any],
+    what: Act,
+    details: dict[str, Any],
     *,
     rows: int = 0,
     now: datetime | None = None,
 ) -> None:
-    """Add an entry; what it tells of may be shown only after this. Raises StoreUnavailable."""
+    """Add an entry; what it tells of may be shown or done only after this. Raises StoreUnavailable."""
     row = AuditRow(
         time=microseconds(now) if now else time.time_ns() // 1000,
         token=principal.token_id,
         name=principal.name,
         role=principal.role,
         what=what,
-        filter=to_json(looked_for).decode(),
+        details=to_json(details).decode(),
         rows=rows,
     )
     audit.append_entry(store, row)
 
 
 def record_if_personal(
-    store: Store, principal: Principal, what: Look, query: FilterInput, now: datetime
+    store: Store, principal: Principal, what: Act, query: FilterInput, now: datetime
 ) -> None:
     """Add an entry for counts, if the filter names clients: then they are about persons.
 
     Raises StoreUnavailable.
     """
     if query.client:
-        record_look(store, principal, what, given(query), now=now)
+        record_act(store, principal, what, given(query), now=now)
 
 
 def given(query: FilterInput) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def audit_page(
     store: Store,
     limit: int,
     before: int | None = None,
-    whats: Sequence[Look] = (),
+    whats: Sequence[Act] = (),
     tokens: Sequence[str] = (),
 ) -> AuditPage:
     """Give one page of the audit. Raises StoreUnavailable."""
@@ -117,5 +120,5 @@ def _entry(row: AuditRow) -> AuditEntry:
     return AuditEntry(
         **row.model_dump(include={"seq", "token", "name", "role", "what", "rows"}),
         time=from_microseconds(row.time),
-        filter=from_json(row.filter),
+        details=from_json(row.details),
     )

@@ -24,7 +24,7 @@ def test_a_search_leaves_who_what_and_how_many(server, make_event):
     [entry] = entries(server)
     assert entry["what"] == "events"
     assert entry["name"] == entry["role"] == "analyst"
-    assert entry["filter"] == {"service": ["zoom"], "limit": 10}
+    assert entry["details"] == {"service": ["zoom"], "limit": 10}
     assert entry["rows"] == 2
     assert len(entry["token"]) == 16
 
@@ -35,7 +35,7 @@ def test_counts_about_a_client_leave_an_entry_and_other_counts_do_not(server, pa
     assert entries(server) == []
     server.get(f"/api/v1/{path}", client=CLIENT)
     [entry] = entries(server)
-    assert (entry["what"], entry["filter"]) == (path, {"client": [CLIENT]})
+    assert (entry["what"], entry["details"]) == (path, {"client": [CLIENT]})
 
 
 def test_one_event_an_export_and_a_sign_in_leave_entries(server, make_event):

@@ -282,7 +282,7 @@ def test_looks_at_events_leave_entries_in_the_audit(site):
     )
     entries = [item for item in audit.json()["items"] if item["what"] == "events"]
     assert entries[0]["name"] == "Ada analyst"
-    assert entries[0]["filter"]["service"] == ["zoom"]
+    assert entries[0]["details"]["service"] == ["zoom"]
     assert entries[0]["rows"] > 0
 
 

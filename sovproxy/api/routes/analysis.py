@@ -11,7 +11,7 @@ from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet
 from sovproxy.usecases import analytics
-from sovproxy.usecases.auditing import Look, record_if_personal
+from sovproxy.usecases.auditing import Act, record_if_personal
 from sovproxy.usecases.searching import FilterInput
 from sovproxy.usecases.tokens import Principal, Role
 
@@ -46,7 +46,7 @@ def facets(
     """Give the top values with counts of each facet, under the filter."""
     fields = list(dict.fromkeys(query.field)) or list(Facet)
     answer = analytics.facets(services.store, query, fields, query.limit)
-    record_if_personal(services.store, principal, Look.FACETS, query, services.clock())
+    record_if_personal(services.store, principal, Act.FACETS, query, services.clock())
     return answer
 
 
@@ -56,7 +56,7 @@ def histogram(
 ) -> analytics.Histogram:
     """Count connections over time by action, from events and rollups together."""
     answer = analytics.histogram(services.store, query, services.clock(), query.width)
-    record_if_personal(services.store, principal, Look.HISTOGRAM, query, services.clock())
+    record_if_personal(services.store, principal, Act.HISTOGRAM, query, services.clock())
     return answer
 
 
@@ -66,5 +66,5 @@ def overview(
 ) -> analytics.Overview:
     """Give the analyst's first page in one answer."""
     answer = analytics.overview(services.store, query.range, services.clock(), query)
-    record_if_personal(services.store, principal, Look.OVERVIEW, query, services.clock())
+    record_if_personal(services.store, principal, Act.OVERVIEW, query, services.clock())
     return answer

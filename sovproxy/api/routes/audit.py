@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import MAX_ENTRIES, AuditPage, Look, audit_page
+from sovproxy.usecases.auditing import MAX_ENTRIES, Act, AuditPage, audit_page
 from sovproxy.usecases.searching import MAX_VALUES, Value
 from sovproxy.usecases.tokens import Role
 
@@ -21,7 +21,7 @@ class AuditQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    what: list[Look] = Field(default=[], max_length=len(Look))
+    what: list[Act] = Field(default=[], max_length=len(Act))
     token: list[Value] = Field(default=[], max_length=MAX_VALUES)
     limit: int = Field(default=50, ge=1, le=MAX_ENTRIES)
     cursor: int | None = Field(

@@ -15,7 +15,7 @@ from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads an
 from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.queries import get_event
-from sovproxy.usecases.auditing import Look, given, record_if_personal, record_look
+from sovproxy.usecases.auditing import Act, given, record_act, record_if_personal
 from sovproxy.usecases.ingest import IngestAnswer, ingest
 from sovproxy.usecases.searching import (
     MAX_COUNTS,
@@ -72,7 +72,7 @@ def search(
     """Search events, newest first unless `sort` says otherwise."""
     page = search_page(services.store, query, query.limit, query.cursor, query.sort)
     looked_for, now = given(query), services.clock()
-    record_look(services.store, principal, Look.SEARCH, looked_for, rows=len(page.items), now=now)
+    record_act(services.store, principal, Act.SEARCH, looked_for, rows=len(page.items), now=now)
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -81,7 +81,7 @@ def one_event(event_id: UUID, services: ServicesDep, principal: Reader) -> Event
     """Give one event by its id."""
     event = get_event(services.store, event_id)
     looked_for, rows = {"id": str(event_id)}, int(event is not None)
-    record_look(services.store, principal, Look.EVENT, looked_for, rows=rows, now=services.clock())
+    record_act(services.store, principal, Act.EVENT, looked_for, rows=rows, now=services.clock())
     if event is None:
         raise ApiProblem(404, "no-such-event", "there is no event with this id")
     return event
@@ -93,5 +93,5 @@ def counts(
 ) -> Counts:
     """Count connections by a facet, from events and rollups together."""
     answer = count_connections(services.store, query, query.by, query.limit)
-    record_if_personal(services.store, principal, Look.COUNTS, query, services.clock())
+    record_if_personal(services.store, principal, Act.COUNTS, query, services.clock())
     return answer

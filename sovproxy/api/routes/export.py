@@ -13,7 +13,7 @@ from pydantic import Field
 from sovproxy.api.access import allow
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.events.export import ExportFormat, export_lines
-from sovproxy.usecases.auditing import Look, given, record_look
+from sovproxy.usecases.auditing import Act, given, record_act
 from sovproxy.usecases.searching import (
     DEFAULT_EXPORT,
     MAX_EXPORT,
@@ -77,7 +77,7 @@ def _begin(services: Services, principal: Principal, query: ExportQuery) -> tupl
     number = count_matching(services.store, query, query.limit + 1)
     rows = min(number, query.limit)
     now = services.clock()
-    record_look(services.store, principal, Look.EXPORT, given(query), rows=rows, now=now)
+    record_act(services.store, principal, Act.EXPORT, given(query), rows=rows, now=now)
     return rows, number > query.limit
 
 

@@ -12,7 +12,7 @@ from sovproxy.api.access import allow, allow_sign_in
 from sovproxy.api.cookies import clear_session_cookie, session_secret, set_session_cookie
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import Look, record_look
+from sovproxy.usecases.auditing import Act, record_act
 from sovproxy.usecases.sessions import Session, close_session, find_session, open_session
 from sovproxy.usecases.tokens import Principal, Role
 
@@ -40,7 +40,7 @@ def sign_in(
     """Exchange a bearer token for a session's cookie. After 10 failures, an address waits."""
     now = services.clock()
     secret, session = open_session(services.store, principal, now)
-    record_look(services.store, principal, Look.SIGN_IN, {}, now=now)
+    record_act(services.store, principal, Act.SIGN_IN, {}, now=now)
     set_session_cookie(request, response, secret)
     return _answer(session)
 
@@ -58,7 +58,7 @@ def sign_out(
     """End the session."""
     _session(request, services, principal)
     close_session(services.store, session_secret(request))
-    record_look(services.store, principal, Look.SIGN_OUT, {}, now=services.clock())
+    record_act(services.store, principal, Act.SIGN_OUT, {}, now=services.clock())
     clear_session_cookie(request, response)
 
 

@@ -20,7 +20,7 @@ from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.store.database import StoreUnavailable
 from sovproxy.store.queries import last_arrival, numbered_arrivals
-from sovproxy.usecases.auditing import Look, given, record_look
+from sovproxy.usecases.auditing import Act, given, record_act
 from sovproxy.usecases.searching import FilterInput  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.tokens import Principal, Role
 
@@ -65,7 +65,7 @@ async def stream(
     seen = await run_in_threadpool(_begin, services, last_event_id)
     streams: Streams = request.app.state.streams
     seat = streams.enter(principal)
-    await run_in_threadpool(_record, services, principal, Look.STREAM, query, 0)
+    await run_in_threadpool(_record, services, principal, Act.STREAM, query, 0)
     tail = _Tail(request, services, principal, query, streams, seat, seen)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(tail.messages(), media_type=MEDIA_TYPE, headers=headers)
@@ -141,7 +141,7 @@ class _Tail:
     async def _leave(self) -> None:
         self.seat.leave()
         await run_in_threadpool(
-            _record, self.services, self.principal, Look.STREAM_END, self.query, self.sent
+            _record, self.services, self.principal, Act.STREAM_END, self.query, self.sent
         )
 
 
@@ -159,6 +159,6 @@ def _begin(services: Services, last_event_id: str) -> int:
 
 
 def _record(
-    services: Services, principal: Principal, what: Look, query: FilterInput, rows: int
+    services: Services, principal: Principal, what: Act, query: FilterInput, rows: int
 ) -> None:
-    record_look(services.store, principal, what, given(query), rows=rows, now=services.clock())
+    record_act(services.store, principal, what, given(query), rows=rows, now=services.clock())

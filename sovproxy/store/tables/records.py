@@ -1,26 +1,15 @@
-"""The store's tables. Times are Unix microseconds (UTC): they sort and index as integers."""
+"""Events, rollups, and what is counted from them."""
 
 from __future__ import annotations
 
 from uuid import UUID  # noqa: TC003  # the tables read their annotations
 
-from sqlalchemy import DDL, BigInteger, Index, Integer, event
+from sqlalchemy import BigInteger, Index, Integer
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 2
-
-# On SQLite an INTEGER primary key is the row's own number and costs nothing.
-_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+from sovproxy.store.tables.common import SEQUENCE
 
 _NO_COUNTER = {"autoincrement": False}
-
-
-class SchemaRow(SQLModel, table=True):
-    """The version of the tables, in a single row."""
-
-    __tablename__ = "sovproxy_schema"
-
-    version: int = Field(primary_key=True)
 
 
 class EventRow(SQLModel, table=True):
@@ -37,7 +26,7 @@ class EventRow(SQLModel, table=True):
         Index("event_client_time", "client", "time"),
     )
 
-    seq: int | None = Field(default=None, primary_key=True, sa_type=_Sequence)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
     id: UUID = Field(unique=True)
     time: int = Field(sa_type=BigInteger)
     node: str
@@ -71,7 +60,7 @@ class RollupRow(SQLModel, table=True):
     __tablename__ = "rollup"
     __table_args__ = (Index("rollup_start", "start"),)
 
-    seq: int | None = Field(default=None, primary_key=True, sa_type=_Sequence)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
     id: UUID = Field(unique=True)
     start: int = Field(sa_type=BigInteger)
     seconds: int
@@ -129,65 +118,8 @@ class SeenRow(SQLModel, table=True):
     last: int = Field(sa_type=BigInteger)
 
 
-class AuditRow(SQLModel, table=True):
-    """Who looked at what: entries are added, never changed; on SQLite the file itself sees to it.
-
-    `token` is the public id of the token, `filter` JSON, `rows` how many events were shown.
-    """
-
-    __tablename__ = "audit"
-
-    seq: int | None = Field(default=None, primary_key=True, sa_type=_Sequence)
-    time: int = Field(sa_type=BigInteger)
-    token: str
-    name: str
-    role: str
-    what: str
-    filter: str
-    rows: int = Field(sa_type=BigInteger)
-
-
-class SessionRow(SQLModel, table=True):
-    """A session of the console: the SHA-256 of its cookie's secret, and the token it began with."""
-
-    __tablename__ = "session"
-
-    id: str = Field(primary_key=True)
-    token: str
-    created: int = Field(sa_type=BigInteger)
-    used: int = Field(sa_type=BigInteger)
-    expires: int = Field(sa_type=BigInteger)
-
-
-class TokenRow(SQLModel, table=True):
-    """A bearer token: its public id, and the SHA-256 of its secret in hexadecimal."""
-
-    __tablename__ = "token"
-
-    id: str = Field(primary_key=True)
-    name: str
-    role: str
-    digest: str
-    created: int = Field(sa_type=BigInteger)
-    expires: int | None = Field(default=None, sa_type=BigInteger)
-    revoked: int | None = Field(default=None, sa_type=BigInteger)
-
-
 EVENTS = SQLModel.metadata.tables["event"]
 ROLLUPS = SQLModel.metadata.tables["rollup"]
-TOKENS = SQLModel.metadata.tables["token"]
 SORTS = SQLModel.metadata.tables["sort"]
 TALLIES = SQLModel.metadata.tables["tally"]
 SEEN = SQLModel.metadata.tables["seen"]
-AUDIT = SQLModel.metadata.tables["audit"]
-SESSIONS = SQLModel.metadata.tables["session"]
-
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        AUDIT,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
-            "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END"
-        ).execute_if(dialect="sqlite"),
-    )
