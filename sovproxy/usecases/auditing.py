@@ -1,4 +1,4 @@
-"""What people did leaves an entry: every look at events about persons, and every change they made."""
+"""What people do leaves an entry: every look at events about persons, and every change."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Act(StrEnum):
 
 
 class AuditEntry(BaseModel):
-    """One entry. `details` hold what was asked for or done; `rows` is how many events were shown."""
+    """One entry. `details` say what was asked for or done; `rows` how many events were shown."""
 
     seq: int = Field(examples=[812])
     time: datetime
@@ -74,7 +74,7 @@ def record_act(
     rows: int = 0,
     now: datetime | None = None,
 ) -> None:
-    """Add an entry; what it tells of may be shown or done only after this. Raises StoreUnavailable."""
+    """Add an entry; only then may be shown or done what it tells of. Raises StoreUnavailable."""
     row = AuditRow(
         time=microseconds(now) if now else time.time_ns() // 1000,
         token=principal.token_id,

@@ -127,7 +127,7 @@ def test_the_audit_holds_the_opening_and_the_end_with_its_rows(server, make_even
         items = server.get("/api/v1/audit", Role.AUDITOR).json()["items"]
         time.sleep(0.05)
     assert [(item["what"], item["rows"]) for item in items] == [("stream_end", 1), ("stream", 0)]
-    assert items[0]["filter"] == {"service": ["zoom"]}
+    assert items[0]["details"] == {"service": ["zoom"]}
 
 
 SERVER = """

@@ -9,7 +9,7 @@ from sovproxy.store.tables.common import SEQUENCE
 
 
 class AuditRow(SQLModel, table=True):
-    """Who did or looked at what: entries are added, never changed; on SQLite the file itself sees to it.
+    """Who did or looked at what: entries are added, never changed; the database sees to it.
 
     `token` is the public id of the token, `details` JSON, `rows` how many events were shown.
     """
