@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sovproxy.decide.destination import Unreadable
@@ -31,6 +32,7 @@ def describe(query: str, destination: Destination | Unreadable, verdict: Verdict
         "powers": [power.id for power in jurisdiction.powers],
         "standing": jurisdiction.standing.value,
         "verdict": _verdict(verdict),
+        "exception": _exception(verdict),
         "evidence": [asdict(item) for item in evidence_of(verdict)],
         "trace": [asdict(step) for step in verdict.steps],
     }
@@ -75,6 +77,20 @@ def _network(place: Place) -> Json | None:
         "organisation": place.organisation,
         "country": place.registered or None,
         "operator": _operator(place.operator),
+    }
+
+
+def _exception(verdict: Verdict) -> Json | None:
+    """The exception that changed the verdict, and what it would be without; times in UTC."""
+    grant, overruled = verdict.exception, verdict.overruled
+    if grant is None or overruled is None:
+        return None
+    return {
+        "id": grant.id,
+        "number": grant.number,
+        "scope": grant.scope.value,
+        "until": datetime.fromtimestamp(grant.until, UTC).isoformat(),
+        "overrules": {"rule": overruled.rule, "action": overruled.action.value},
     }
 
 

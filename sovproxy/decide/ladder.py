@@ -96,7 +96,12 @@ RUNGS: tuple[tuple[str, Rung], ...] = (
     ("rules", rules),
     ("default", default),
 )
-"""The whole order of decision for one identity of a destination."""
+"""The whole order of decision for one identity of a destination.
+
+What then stops a connection can still be lifted, in this order: by an exception in force
+(`exceptions.Exceptions.lift`, rule `exception`, action `observe`), and a warning by the worker's
+acknowledgement. Neither lifts `refused-network`, `unreadable-destination` or `on-error`.
+"""
 
 
 def climb(question: Question, policy: Policy) -> Ruling:
@@ -168,7 +173,7 @@ class Tailor:
         # In the order of Verdict's fields. tuple.__new__ takes half the time of Verdict(…).
         fields = (
             action, rule, policy, version, service, listing, found, offered,
-            message, softened, steps, why, False,
+            message, softened, steps, why, False, None, None,
         )  # fmt: skip
         return tuple.__new__(Verdict, fields)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, Power, Service
 from sovproxy.decide.policy import NO_TEXTS, Texts
@@ -11,6 +12,12 @@ from sovproxy.decide.words import Action, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sovproxy.decide.exceptions import Grant
+
+
+NEVER_EXCEPTED: Final = frozenset({"refused-network", "unreadable-destination", "on-error"})
+"""Rungs whose stop no exception lifts: they protect the proxy itself, or name no destination."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +55,9 @@ class Verdict(NamedTuple):
     what that rung adds in words, often nothing. `listing` is the catalogue's entry that recognised
     the destination, `message` the rule's own text for the worker. `softened` is true when a block
     became a warning because the fact behind it is only recalled. `acknowledged` is true when a
-    worker's acknowledgement lets a warning pass. (A named tuple: one is made for every connection.)
+    worker's acknowledgement lets a warning pass. `exception` is the one that lets it pass, and
+    `overruled` the verdict as it would be without. (A named tuple: one is made for every
+    connection.)
     """
 
     action: Action
@@ -64,6 +73,8 @@ class Verdict(NamedTuple):
     steps: tuple[Step, ...] = ()
     why: str = ""
     acknowledged: bool = False
+    exception: Grant | None = None
+    overruled: Verdict | None = None
 
     @property
     def reason(self) -> str:
@@ -94,6 +105,31 @@ class Verdict(NamedTuple):
     def acknowledge(self) -> Verdict:
         """The same verdict after the worker went on; only a warning can be acknowledged."""
         return self._replace(acknowledged=True) if self.action is Action.WARN else self
+
+    @property
+    def can_be_excepted(self) -> bool:
+        """Whether it stops the connection, by something that an exception may lift."""
+        return self.action.stops and self.rule not in NEVER_EXCEPTED
+
+    def excepted(self, grant: Grant) -> Verdict:
+        """The same verdict under an exception: it is observed instead, and says so.
+
+        Unchanged where nothing is stopped, or where no exception may lift it.
+        """
+        if not self.can_be_excepted:
+            return self
+        until = datetime.fromtimestamp(grant.until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        without = f"without it: rule {self.rule}, {self.action}."
+        why = f"Exception {grant.number} lets it pass until {until}; {without}"
+        step = Step("exception", decided=True, detail=f"{Action.OBSERVE}. {why}")
+        return self._replace(
+            action=Action.OBSERVE,
+            rule="exception",
+            why=why,
+            steps=(*self.steps, step),
+            exception=grant,
+            overruled=self,
+        )
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from sovproxy.decide.ladder import RUNGS
 from sovproxy.decide.policy import NO_ALTERNATIVE
+from sovproxy.decide.verdict import NEVER_EXCEPTED
 from sovproxy.policy import zones
 from sovproxy.policy.known import near_miss
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sovproxy.policy.known import Known
     from sovproxy.yamlfile import Document, Loc
 
-RESERVED = frozenset({name for name, _ in RUNGS} | {"unreadable-destination", "on-error"})
+RESERVED = frozenset({name for name, _ in RUNGS} | NEVER_EXCEPTED | {"exception"})
 """Ids that verdicts use for decisions of the ladder itself."""
 
 _SHOWN = 64

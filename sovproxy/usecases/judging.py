@@ -16,6 +16,7 @@ from sovproxy.decide.catalogue import Catalogue, PrefixIndex, address_number
 from sovproxy.decide.decider import Decider
 from sovproxy.decide.describe import Json, describe
 from sovproxy.decide.destination import ChosenBy, Destination, Unreadable
+from sovproxy.decide.exceptions import NO_EXCEPTIONS
 from sovproxy.decide.facts import NOWHERE
 from sovproxy.decide.normalise import read_address, read_destination
 from sovproxy.errors import SovproxyError
@@ -23,7 +24,7 @@ from sovproxy.policy.known import Known
 from sovproxy.policy.watch import PolicyFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sovproxy.atlas.geo import Geo
     from sovproxy.decide.policy import Policy
@@ -39,6 +40,8 @@ class Judge:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         """Load everything. Raises InvalidFile or UnusableDatabase when something is not good."""
         self._clock = clock
+        self.exceptions = NO_EXCEPTIONS
+        """Those in force, from whoever knows them: the store in the API, the fleet on a node."""
         folders = [SHIPPED, *([settings.catalogue_dir] if settings.catalogue_dir else [])]
         self.atlas = load_atlas(folders)
         atlas = self.atlas
@@ -61,16 +64,29 @@ class Judge:
         """The policy in force."""
         return self.decider.policy
 
-    def judge(self, destination: Destination | Unreadable, group: str = "") -> Verdict:
-        """The verdict on one destination, now, for a client of `group` (or of none)."""
-        address = "" if isinstance(destination, Unreadable) else destination.address
-        place = self.geo.place(address) if address else NOWHERE
-        return self.decider.decide(destination, place, self._clock(), group)
+    def judge(
+        self,
+        destination: Destination | Unreadable,
+        group: str = "",
+        clients: Collection[str] = (),
+    ) -> Verdict:
+        """The verdict on one destination, now, for a client of `group` (or of none).
 
-    def check(self, query: str, ip: str = "", group: str = "") -> Json:
+        `clients` are the pseudonyms of the client, for exceptions: its own of this month, and those
+        of months before.
+        """
+        address = "" if isinstance(destination, Unreadable) else destination.address
+        place, now = self.geo.place(address) if address else NOWHERE, self._clock()
+        verdict = self.decider.decide(destination, place, now, group)
+        if not self.exceptions.exist:
+            return verdict
+        return self.exceptions.lift(verdict, destination, clients, group, now)
+
+    def check(self, query: str, ip: str = "", group: str = "", client: str = "") -> Json:
         """The whole answer about a host, URL or address, as DESIGN.md §7 has it.
 
-        `ip` is the address that the name would resolve to; nothing is resolved here.
+        `ip` is the address that the name would resolve to; nothing is resolved here. `client` is a
+        pseudonym: its exceptions count.
         """
         destination = read_destination(query)
         if ip and isinstance(destination, Destination):
@@ -79,7 +95,7 @@ class Judge:
                 destination = Unreadable(ip[:256], "is not an IP address")
             else:
                 destination = destination.at(address, ChosenBy.NODE)
-        return describe(query, destination, self.judge(destination, group))
+        return describe(query, destination, self.judge(destination, group, (client,)))
 
     def group_of(self, address: str, name: str = "") -> str:
         """The group of a client, by its name if it has one, else by its network; or empty."""
