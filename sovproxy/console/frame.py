@@ -17,8 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from sovproxy.console.headers import PAGE_HEADERS
 from sovproxy.console.languages import languages
 from sovproxy.console.links import link
+from sovproxy.console.navigation import navigation
+from sovproxy.console.notices import forget, waiting_notice
 from sovproxy.console.words import word
-from sovproxy.prompt.languages import mark
 from sovproxy.prompt.shown import printable, safe_link
 from sovproxy.prompt.texts import pick
 
@@ -33,15 +34,6 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load, all of them ours, with their media types."""
-
-NAVIGATION = (
-    ("/", mark("Overview")),
-    ("/events", mark("Events")),
-    ("/explain", mark("Explain")),
-    ("/catalogue", mark("Catalogue")),
-    ("/policy", mark("Policy")),
-    ("/data", mark("Data and health")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +80,13 @@ class Shown:
 
 def render(view: View, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401  # templates take anything
     """Answer with a page."""
-    html = _environment().get_template(template).render(_frame(view), **values)
+    notice = waiting_notice(view)
+    html = _environment().get_template(template).render(_frame(view), notice=notice, **values)
     headers = PAGE_HEADERS | {"content-language": view.language.code}
-    return HTMLResponse(html, status, headers)
+    response = HTMLResponse(html, status, headers)
+    if notice:
+        forget(response)
+    return response
 
 
 def _frame(view: View) -> dict[str, Any]:
@@ -106,7 +102,7 @@ def _frame(view: View) -> dict[str, Any]:
         "seconds": lambda number: timedelta(seconds=number),
         "organisation": pick(policy.organisation.name, view.language, policy.language),
         "policy": policy,
-        "navigation": NAVIGATION,
+        "navigation": navigation(view),
         "section": view.request.url.path,
     }
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from sovproxy.api.cookies import clear_session_cookie, session_secret, set_session_cookie
 from sovproxy.console import languages
-from sovproxy.console.failures import Refused
+from sovproxy.console.forms import CheckedForm, Form  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.console.frame import render
 from sovproxy.console.links import BASE, link, own_path
 from sovproxy.console.view import (  # FastAPI reads annotations
@@ -33,28 +31,6 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 _YEAR = 365 * 86400
-
-
-async def posted(request: Request) -> dict[str, str]:
-    """The fields of a form that came from a page of ours. Raises Refused for one from elsewhere."""
-    if not _comes_from_here(request):
-        raise Refused(403, "the form was sent from another site")
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=50)
-    return {name: values[-1] for name, values in fields.items()}
-
-
-def _comes_from_here(request: Request) -> bool:
-    """By what browsers say of themselves: Sec-Fetch-Site, else Origin; other clients say nothing.
-
-    Origin alone would not do: the referrer policy of the API makes it `null`.
-    """
-    if site := request.headers.get("sec-fetch-site", ""):
-        return site == "same-origin"
-    origin = request.headers.get("origin", "")
-    return not origin or origin == f"{request.url.scheme}://{request.url.netloc}"
-
-
-Form = Annotated[dict[str, str], Depends(posted)]
 
 
 @router.get("/sign-in")
@@ -91,11 +67,9 @@ def _begin(view: View, form: Mapping[str, str], principal: Principal) -> Respons
 
 
 @router.post("/sign-out")
-def sign_out(view: SignedInView, form: Form) -> Response:
+def sign_out(view: SignedInView, form: CheckedForm) -> Response:
     """End the session."""
-    shown = form.get("csrf", "").encode()
-    if not view.session or not hmac.compare_digest(view.session.csrf.encode(), shown):
-        raise Refused(403, "the form does not belong to this session")
+    _ = form
     close_session(view.store, session_secret(view.request))
     record_act(view.store, view.principal, Act.SIGN_OUT, {}, now=view.now)
     response = RedirectResponse(link("/sign-in", {"left": "1"}), HTTPStatus.SEE_OTHER)
