@@ -1,0 +1,1 @@
+"""The same policy, compiled for other engines."""
