@@ -42,7 +42,7 @@ class Filter:
 
     `since` is included, `until` is not. A `host` that begins with a dot means every host below it,
     `host_contains` every host with that text in it. An empty text, or ASN 0, finds what has no such
-    value.
+    value. `without` leaves out what has any of these values of a field in `EXCLUDABLE`.
     """
 
     since: datetime | None = None
@@ -62,11 +62,14 @@ class Filter:
     host_contains: Sequence[str] = ()
     kind: Sequence[str] = ()
     outcome: Sequence[str] = ()
+    transport: Sequence[str] = ()
+    decrypted: Sequence[bool] = ()
+    without: Sequence[tuple[str, str | int]] = ()
 
     @property
     def names_hosts_or_clients(self) -> bool:
         """Whether only the events themselves can answer: counts hold no host and no client."""
-        return bool(self.client or self.host or self.host_contains)
+        return bool(self.client or self.host or self.host_contains or self.transport)
 
     @property
     def fits_no_rollup(self) -> bool:
@@ -77,7 +80,7 @@ class Filter:
     @property
     def names_more_than_time(self) -> bool:
         """Whether it asks for anything beside a range of time."""
-        return self.names_sorts or self.names_hosts_or_clients
+        return bool(self.names_sorts or self.names_hosts_or_clients or self.without)
 
     def sort_fields(self) -> Iterator[tuple[str, Sequence[str | int]]]:
         """The fields beside control that a sort can tell, with what is wanted of them."""
@@ -86,7 +89,18 @@ class Filter:
     @property
     def names_sorts(self) -> bool:
         """Whether it asks for more than time, host and client."""
-        return bool(self.control) or any(values for _, values in self.sort_fields())
+        excluded = any(name != "host" for name, _ in self.without)
+        return excluded or bool(self.control) or any(values for _, values in self.sort_fields())
+
+    @property
+    def excluded_hosts(self) -> tuple[str, ...]:
+        """The hosts that are left out; no sort can tell them."""
+        return tuple(str(value) for name, value in self.without if name == "host")
+
+    @property
+    def excluded_values(self) -> tuple[tuple[str, str | int], ...]:
+        """What is left out that a sort can tell."""
+        return tuple(item for item in self.without if item[0] != "host")
 
 
 SORT_FIELDS = (
@@ -101,7 +115,23 @@ SORT_FIELDS = (
     "node",
     "kind",
     "outcome",
+    "decrypted",
 )
+
+EXCLUDABLE = (
+    "service",
+    "operator",
+    "control",
+    "location",
+    "asn",
+    "standing",
+    "action",
+    "rule",
+    "group",
+    "node",
+    "host",
+)
+"""What `Filter.without` can name."""
 
 
 def conditions(wanted: Filter, columns: Columns) -> list[ColumnElement[bool]]:
@@ -111,12 +141,15 @@ def conditions(wanted: Filter, columns: Columns) -> list[ColumnElement[bool]]:
     if wanted.control:
         column = columns["control"]
         result.append(or_(*(_controlled(column, item) for item in wanted.control)))
-    return result
+    return result + [~_has(columns, *item) for item in wanted.excluded_values]
 
 
 def host_and_client(wanted: Filter, columns: Columns = EVENTS.c) -> list[ColumnElement[bool]]:
     """Write what no sort can tell, beside the time, as conditions on events."""
     result = [columns["client"].in_(wanted.client)] if wanted.client else []
+    if wanted.transport:
+        result.append(columns["transport"].in_(wanted.transport))
+    result += [~_is_host(columns["host"], name) for name in wanted.excluded_hosts]
     return result + _host_conditions(wanted, columns["host"])
 
 
@@ -132,6 +165,15 @@ def _controlled(column: ColumnElement[str], country: str) -> ColumnElement[bool]
         return column == ""
     joined = "," + column + ","
     return joined.contains(f",{country},", autoescape=True)
+
+
+def _has(columns: Columns, name: str, value: str | int) -> ColumnElement[bool]:
+    column = columns[name]
+    return _controlled(column, str(value)) if name == "control" else column == value
+
+
+def _is_host(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    return column.endswith(name, autoescape=True) if name.startswith(".") else column == name
 
 
 def _host_conditions(wanted: Filter, column: ColumnElement[str]) -> list[ColumnElement[bool]]:

@@ -48,6 +48,9 @@ class Sort(NamedTuple):
         return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
 
 
+_CONTROL: Final = Sort._fields.index("control")
+
+
 def sort_of(record: Event | Rollup) -> Sort:
     """Say what an event or a rollup is counted as."""
     event = record if isinstance(record, Event) else None
@@ -72,6 +75,7 @@ def sort_of(record: Event | Rollup) -> Sort:
 def fits(wanted: Filter) -> Callable[[Sort], bool]:
     """Make a test of whether connections of a sort fit the filter, as far as a sort can tell."""
     no_rollup, countries = wanted.fits_no_rollup, frozenset(wanted.control)
+    excluded = [(Sort._fields.index(name), value) for name, value in wanted.excluded_values]
     fields = [
         (Sort._fields.index(name), frozenset(values))
         for name, values in wanted.sort_fields()
@@ -83,9 +87,17 @@ def fits(wanted: Filter) -> Callable[[Sort], bool]:
             return False
         if countries and countries.isdisjoint(sort.control.split(",")):
             return False
+        if any(_has(sort, *item) for item in excluded):
+            return False
         return all(sort[place] in values for place, values in fields)
 
     return test
+
+
+def _has(sort: Sort, place: int, value: str | int) -> bool:
+    if place == _CONTROL:
+        return value in sort.control.split(",")
+    return bool(sort[place] == value)
 
 
 class SortBook:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from sovproxy.decide.words import Action
 from sovproxy.errors import SovproxyError
-from sovproxy.store import counting
+from sovproxy.store import counting, excluding
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.newness import first_record, new_values
 from sovproxy.store.records import split_control
@@ -140,7 +140,7 @@ def facets(
     store: Store, wanted: FilterInput, fields: Sequence[Facet], limit: int = MAX_FACET_VALUES
 ) -> FacetAnswer:
     """Give the top values of the facets. Raises StoreUnavailable."""
-    counts = counting.count_facets(store, fields, wanted.to_filter())
+    counts = excluding.count_facets(store, fields, wanted.to_filter())
     pairs = zip(fields, counts, strict=True)
     return FacetAnswer(facets=[counts_of(facet, items, limit) for facet, items in pairs])
 
@@ -160,7 +160,7 @@ def histogram(
         message = f"{number} buckets of {chosen} s would be needed, at most {MAX_BUCKETS} are given"
         raise InvalidRange(f"{message}; choose a greater width or a shorter range")
     asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
-    return _drawn(counting.trend(store, asked, chosen), since, until, chosen)
+    return _drawn(excluding.trend(store, asked, chosen), since, until, chosen)
 
 
 def choose_width(length: timedelta) -> int:
@@ -174,7 +174,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
     since, until = now - span.length, now
     asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
     width = choose_width(span.length)
-    found = counting.decisions(counting.counted(store, asked), asked)
+    found = counting.decisions(excluding.counted(store, asked), asked)
     totals = _by_action(found)
     return Overview(
         range=span,
@@ -185,7 +185,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
         standings=_counts(found, Facet.STANDING, MAX_FACET_VALUES),
         decrypted=_decrypted(found),
         flows=_flows(found),
-        trend=_drawn(counting.trend(store, asked, width), since, until, width),
+        trend=_drawn(excluding.trend(store, asked, width), since, until, width),
         services=_counts(found, Facet.SERVICE, TOP_SERVICES),
         new=_new(store, asked),
     )

@@ -8,7 +8,14 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from sovproxy.decide.words import Action, Standing  # noqa: TC001  # the models read them
 from sovproxy.errors import SovproxyError
@@ -19,19 +26,22 @@ from sovproxy.events.event import (
     Event,
     EventKind,
     Outcome,
+    Transport,
     UtcTime,
 )
-from sovproxy.store import counting, queries
-from sovproxy.store.filters import Facet, Filter
+from sovproxy.store import excluding, queries
+from sovproxy.store.filters import EXCLUDABLE, Facet, Filter
 from sovproxy.store.queries import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sovproxy.store.counting import Count
     from sovproxy.store.database import Store
 
 MAX_PAGE: Final = 500
 MAX_VALUES: Final = 20
+MAX_EXCLUDED: Final = 50
 MAX_COUNTS: Final = 1000
 DEFAULT_EXPORT: Final = 100_000
 MAX_EXPORT: Final = 1_000_000
@@ -62,6 +72,7 @@ Client = Annotated[str, Field(min_length=1, pattern=CLIENT_PATTERN)]
 Optional = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
 Country = Annotated[str, Field(pattern=rf"{COUNTRY_PATTERN}|^$")]
 AsnValue = Annotated[int, Field(ge=0, le=MAX_ASN)]
+Excluded = Annotated[str, Field(min_length=3, max_length=280), AfterValidator(_printable)]
 
 
 class FilterInput(BaseModel):
@@ -102,16 +113,43 @@ class FilterInput(BaseModel):
     )
     kind: list[EventKind] = Field(default=[], max_length=MAX_VALUES)
     outcome: list[Outcome] = Field(default=[], max_length=MAX_VALUES)
+    transport: list[Transport] = Field(default=[], max_length=len(Transport))
+    decrypted: list[bool] = Field(
+        default=[], max_length=2, description="Whether TLS was terminated to answer."
+    )
+    without: list[Excluded] = Field(
+        default=[],
+        max_length=MAX_EXCLUDED,
+        description="`field:value` that must not be: `service:zoom`, `host:.zoom.us`, `group:`.",
+        examples=[["service:zoom"]],
+    )
 
     @model_validator(mode="after")
     def _since_before_until(self) -> Self:
         if self.since and self.until and self.since >= self.until:
             raise ValueError("`since` must be before `until`")
+        for text in self.without:
+            _excluded(text)
         return self
 
     def to_filter(self) -> Filter:
         """The store's filter."""
-        return Filter(**{name: getattr(self, name) for name in FilterInput.model_fields})
+        values = {name: getattr(self, name) for name in FilterInput.model_fields}
+        return Filter(**values | {"without": [_excluded(text) for text in self.without]})
+
+
+def _excluded(text: str) -> tuple[str, str | int]:
+    """Read `field:value`; the value is checked as the filter of that field is."""
+    name, separator, value = text.partition(":")
+    if not separator or name not in EXCLUDABLE:
+        wanted = ", ".join(EXCLUDABLE)
+        raise ValueError(f"`{text[:80]}`: field:value is wanted, the field one of {wanted}")
+    try:
+        read = FilterInput.model_validate({name: [value or ("0" if name == "asn" else "")]})
+    except ValidationError as error:
+        raise ValueError(f"`{text[:80]}`: {error.errors()[0]['msg']}") from None
+    found: str | int = getattr(read, name)[0]
+    return name, found
 
 
 class EventPage(BaseModel):
@@ -175,10 +213,10 @@ def count_matching(store: Store, wanted: FilterInput, limit: int) -> int:
 
 def count_connections(store: Store, wanted: FilterInput, facet: Facet, limit: int) -> Counts:
     """Count connections by a facet. Raises StoreUnavailable."""
-    return counts_of(facet, counting.count_by(store, facet, wanted.to_filter()), limit)
+    return counts_of(facet, excluding.count_by(store, facet, wanted.to_filter()), limit)
 
 
-def counts_of(facet: Facet, counts: Sequence[counting.Count], limit: int) -> Counts:
+def counts_of(facet: Facet, counts: Sequence[Count], limit: int) -> Counts:
     """The first `limit` counts, and how many values were cut off."""
     items = [
         CountItem(value=item.value, events=item.events, rollups=item.rollups, total=item.total)

@@ -5,9 +5,38 @@ Importing this package makes all of them known to `SQLModel.metadata`.
 
 from __future__ import annotations
 
-from sovproxy.store.tables.access import SESSIONS, TOKENS, SessionRow, TokenRow
+from sovproxy.store.tables.access import (
+    ACCOUNTS,
+    LINKS,
+    SESSIONS,
+    SIGN_INS,
+    TOKENS,
+    AccountRow,
+    LinkRow,
+    SessionRow,
+    SignInRow,
+    TokenRow,
+)
 from sovproxy.store.tables.audit import AUDIT, AuditRow
 from sovproxy.store.tables.common import SCHEMA_VERSION, SchemaRow
+from sovproxy.store.tables.findings import (
+    CHOSEN_VIEWS,
+    FINDINGS,
+    NOTES,
+    SUPPRESSIONS,
+    VIEWS,
+    ChosenViewRow,
+    FindingRow,
+    NoteRow,
+    SuppressionRow,
+    ViewRow,
+)
+from sovproxy.store.tables.exceptions import (
+    EXCEPTION_STEPS,
+    EXCEPTIONS,
+    ExceptionRow,
+    ExceptionStepRow,
+)
 from sovproxy.store.tables.records import (
     EVENTS,
     ROLLUPS,
@@ -20,24 +49,47 @@ from sovproxy.store.tables.records import (
     SortRow,
     TallyRow,
 )
+from sovproxy.store.tables.resolutions import RESOLUTIONS, ResolutionRow
 
 __all__ = [
+    "ACCOUNTS",
     "AUDIT",
+    "CHOSEN_VIEWS",
     "EVENTS",
+    "EXCEPTIONS",
+    "EXCEPTION_STEPS",
+    "FINDINGS",
+    "LINKS",
+    "NOTES",
+    "RESOLUTIONS",
     "ROLLUPS",
     "SCHEMA_VERSION",
     "SEEN",
     "SESSIONS",
+    "SIGN_INS",
     "SORTS",
+    "SUPPRESSIONS",
     "TALLIES",
     "TOKENS",
+    "VIEWS",
+    "AccountRow",
     "AuditRow",
+    "ChosenViewRow",
     "EventRow",
+    "ExceptionRow",
+    "ExceptionStepRow",
+    "FindingRow",
+    "LinkRow",
+    "NoteRow",
+    "ResolutionRow",
     "RollupRow",
     "SchemaRow",
     "SeenRow",
     "SessionRow",
+    "SignInRow",
     "SortRow",
+    "SuppressionRow",
     "TallyRow",
     "TokenRow",
+    "ViewRow",
 ]
