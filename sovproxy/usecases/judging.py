@@ -20,6 +20,7 @@ from sovproxy.decide.exceptions import NO_EXCEPTIONS
 from sovproxy.decide.facts import NOWHERE
 from sovproxy.decide.normalise import read_address, read_destination
 from sovproxy.errors import SovproxyError
+from sovproxy.policy.applied import applied_path
 from sovproxy.policy.known import Known
 from sovproxy.policy.watch import PolicyFile
 
@@ -46,7 +47,8 @@ class Judge:
         self.atlas = load_atlas(folders)
         atlas = self.atlas
         known = Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
-        self.policy_file = PolicyFile(settings.policy, known)
+        applied = applied_path(settings.data_dir)
+        self.policy_file = PolicyFile(settings.policy, known, applied=applied)
         self.databases = Databases.of(settings)
         self._catalogue = Catalogue.build(
             atlas.listings,
