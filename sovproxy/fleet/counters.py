@@ -1,0 +1,45 @@
+"""What a node counts while it runs: plain numbers since its start, sent with every heartbeat."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar, Final
+
+from pydantic import ConfigDict, Field
+
+MAX_COUNT: Final = 2**53
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Numbers since the node started; each only grows.
+
+    `passed`, `observed` and `excepted` are connections that were let through: by `allow`, by
+    `observe`, under an exception; `acknowledged` passed a warning. `warned` and `blocked` were
+    stopped. Of these, `prompts` got a page, `refused_connects` a refused CONNECT, `closed` a closed
+    connection; `decrypted` were answered inside their own TLS. `requests` are the exceptions that
+    workers asked for. The last three tell of faults: hooks that failed, records that could not be
+    written, deliveries to the API that failed.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    passed: Count = 0
+    observed: Count = 0
+    warned: Count = 0
+    blocked: Count = 0
+    excepted: Count = 0
+    acknowledged: Count = 0
+    prompts: Count = 0
+    refused_connects: Count = 0
+    closed: Count = 0
+    decrypted: Count = 0
+    requests: Count = 0
+    hook_errors: Count = 0
+    unwritable_records: Count = 0
+    delivery_failures: Count = 0
+
+    def snapshot(self) -> dict[str, int]:
+        """The numbers by name."""
+        return asdict(self)
