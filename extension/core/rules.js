@@ -1,0 +1,124 @@
+// Compiles a decider to declarativeNetRequest rules, so that a navigation to a stopped service goes
+// to our prompt before a byte leaves. Few rules, however many hosts: one for all domains of one
+// depth, since the deepest pattern that a host fits decides.
+
+import { NOWHERE } from "./decider.js";
+import { ChosenBy } from "./words.js";
+
+/** What stands below a domain and is in no catalogue: what `*.domain` decides shows by it. */
+const ANY_LABEL = "sovproxy-any-name";
+const PER_REGEX = 12; // hosts in one expression: browsers refuse those over 2 kB of memory
+const STEP = 10; // between the priorities of two depths
+
+/**
+ * @typedef {object} Situation
+ * @property {number} now Unix seconds
+ * @property {string} group the person's group in the policy, or empty
+ * @property {(verdict: object, host: string) => boolean} lifted whether the person may pass all the same
+ * @property {string} prompt the address of our prompt page; the URL that was wanted is added to it
+ */
+
+/** Every pattern that could decide: the catalogue's, and the policy's own. */
+function patternsOf(decider) {
+  return new Set([...decider.knowledge.hosts.values.keys(), ...decider.marks.values.keys()]);
+}
+
+/**
+ * Compile the rules of a moment. They stay right until a phase begins or a permission ends.
+ * @param {import("./decider.js").Decider} decider @param {Situation} situation
+ * @returns {object[]} rules of declarativeNetRequest
+ */
+export function compileRules(decider, situation) {
+  const stopped = judgePatterns(decider, situation);
+  const domains = new Groups();
+  const exact = new Groups();
+  for (const [pattern, stops] of stopped) {
+    const name = pattern.replace(/^\*\./, "");
+    if (pattern !== name) domains.add(name, stops, inherited(pattern, stopped));
+    else exact.add(name, stops, besides(name, stopped));
+  }
+  for (const name of ungiven(stopped)) exact.add(name, inherited(name, stopped), besides(name, stopped));
+  const rules = [...domains.all()].map(([depth, stops, names]) =>
+    rule(depth * STEP, stops, { requestDomains: names, regexFilter: "^https?://.+" }, situation),
+  );
+  for (const [depth, stops, names] of exact.all()) {
+    for (const some of chunks(names, PER_REGEX)) {
+      rules.push(rule(depth * STEP + 1, stops, { regexFilter: exactly(some) }, situation));
+    }
+  }
+  return rules.map((item, index) => ({ id: index + 1, ...item }));
+}
+
+/** Whether each pattern stops. */
+function judgePatterns(decider, { now, group, lifted }) {
+  const judged = new Map();
+  for (const pattern of patternsOf(decider)) {
+    const host = pattern.replace(/^\*/, ANY_LABEL);
+    const destination = { host, address: "", port: 443, chosenBy: ChosenBy.NOBODY };
+    const verdict = decider.decide(destination, NOWHERE, now, group);
+    judged.set(pattern, !verdict.passes && !lifted(verdict, host));
+  }
+  return judged;
+}
+
+/** What a host gets without its own pattern. A rule for the domain of `*.name` takes `name` along. */
+function besides(name, stopped) {
+  return stopped.get(`*.${name}`) ?? inherited(name, stopped);
+}
+
+/** Names that only all below them are listed of: a rule for their domain must leave them alone. */
+function ungiven(stopped) {
+  const names = [...stopped.keys()].filter((it) => it.startsWith("*.")).map((it) => it.slice(2));
+  return names.filter((name) => !stopped.has(name));
+}
+
+/** What the patterns above decide. */
+function inherited(pattern, stopped) {
+  let name = pattern.replace(/^\*\./, "");
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".")) {
+    name = name.slice(dot + 1);
+    const above = stopped.get(`*.${name}`);
+    if (above !== undefined) return above;
+  }
+  return false;
+}
+
+/** Names by depth and by whether they stop; those that change nothing are left out. */
+class Groups {
+  constructor() {
+    this.groups = new Map();
+  }
+
+  add(name, stops, already) {
+    if (stops === already) return;
+    const key = `${name.split(".").length} ${stops}`;
+    if (!this.groups.has(key)) this.groups.set(key, []);
+    this.groups.get(key).push(name);
+  }
+
+  *all() {
+    for (const [key, names] of this.groups) {
+      const [depth, stops] = key.split(" ");
+      yield [Number(depth), stops === "true", names];
+    }
+  }
+}
+
+function rule(priority, stops, condition, { prompt }) {
+  const redirect = { type: "redirect", redirect: { regexSubstitution: `${prompt}#\\0` } };
+  return {
+    priority,
+    action: stops ? redirect : { type: "allow" },
+    condition: { ...condition, resourceTypes: ["main_frame"] },
+  };
+}
+
+/** An expression that fits every URL at one of these hosts, and at none below them. */
+function exactly(names) {
+  const escaped = names.map((name) => name.replaceAll(".", "\\."));
+  return `^https?://(?:[^/@]*@)?(?:${escaped.join("|")})(?::[0-9]+)?/.*`;
+}
+
+function* chunks(items, size) {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
