@@ -7,16 +7,14 @@ are ISO 8601 with zone, or how long ago: 30m, 24h, 7d. A host `.zoom.us` is ever
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import sys
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path  # noqa: TC003  # Typer reads annotations
 from typing import IO, TYPE_CHECKING, Annotated, Final
 
@@ -25,38 +23,30 @@ from pydantic import ValidationError
 
 from sovproxy.cli.exits import FAILURE, or_exit
 from sovproxy.errors import SovproxyError
-from sovproxy.events.event import Event
+from sovproxy.events.export import ExportFormat  # noqa: TC001  # Typer reads annotations
 from sovproxy.events.text import clean_text, visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.store.queries import arrived_after, last_arrival
+from sovproxy.usecases.exporting import export as export_parts
 from sovproxy.usecases.searching import FilterInput, search_all
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
-    import io
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
+    from sovproxy.events.event import Event
     from sovproxy.store.database import Store
 
 POLL_SECONDS: Final = 0.5
-COLUMNS: Final = tuple(Event.model_fields)
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 app = typer.Typer(name="events", no_args_is_help=True, help=__doc__)
 
 Filters = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
-
-
-class ExportFormat(StrEnum):
-    """How events are exported."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
 
 
 @app.command()
@@ -102,19 +92,22 @@ def tail(
 def export(
     filters: Filters = None,
     *,
-    form: Annotated[ExportFormat, typer.Option("--format", help="Lines of JSON, or a table.")],
+    form: Annotated[
+        ExportFormat,
+        typer.Option("--format", help="CSV, JSON Lines, Parquet, or events of ECS or OCSF."),
+    ],
     output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Write at most so many.")] = None,
 ) -> None:
-    """Write all events that fit, newest first, as JSON Lines or CSV."""
+    """Write all events that fit, newest first, for a program to read."""
     wanted = read_filters(filters or [])
-    write = _write_csv if form is ExportFormat.CSV else _write_jsonl
-    with _open_store() as store:
-        events = search_all(store, wanted)
-        if output is None:
-            write(events, sys.stdout)
-        else:
-            with _private(output) as file:
-                write(events, file)
+    if output is None and not form.is_text and sys.stdout.isatty():
+        raise typer.BadParameter("a terminal cannot show Parquet; give --output FILE")
+    place = _private(output) if output else nullcontext(sys.stdout.buffer)
+    with _open_store() as store, place as file:
+        for part in export_parts(store, wanted, form, limit):
+            file.write(part)
+        file.flush()
 
 
 def read_filters(texts: list[str]) -> FilterInput:
@@ -198,28 +191,9 @@ def _json(event: Event) -> str:
     return json.dumps(event.model_dump(mode="json"))
 
 
-def _write_jsonl(events: Iterable[Event], file: IO[str]) -> None:
-    for event in events:
-        file.write(f"{_json(event)}\n")
-
-
-def _write_csv(events: Iterable[Event], file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for event in events:
-        values = event.model_dump(mode="json") | {"control": ",".join(event.control)}
-        writer.writerow([_cell(values[name]) for name in COLUMNS])
-
-
-def _cell(value: object) -> str:
-    """A text that no spreadsheet takes for a formula: one that begins like one gets a `'`."""
-    text = visible(str(value))
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
-
-
 @contextmanager
-def _private(path: Path) -> Iterator[io.TextIOWrapper]:
+def _private(path: Path) -> Iterator[IO[bytes]]:
     """A new file for its owner only; an existing one is never overwritten. Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+    with os.fdopen(handle, "wb") as file:
         yield file

@@ -26,7 +26,13 @@ router = APIRouter(prefix="/events")
 
 PAGE: Final = 50
 FACET_VALUES: Final = 8
-EXPORTS: Final = {"csv": "CSV", "jsonl": "JSON Lines", "ecs": "ECS", "ocsf": "OCSF"}
+EXPORTS: Final = {
+    "csv": "CSV",
+    "jsonl": "JSON Lines",
+    "parquet": "Parquet",
+    "ecs": "ECS",
+    "ocsf": "OCSF",
+}
 _FACETS: Final = (
     Facet.STANDING,
     Facet.ACTION,

@@ -1,4 +1,4 @@
-"""Events for other programs: CSV, JSON Lines, ECS and OCSF, one line each.
+"""Events for other programs: CSV, JSON Lines, ECS and OCSF, one line each, and Parquet.
 
 Nothing in a cell of the CSV is taken for a formula by a spreadsheet, and no line holds a character
 that a terminal could obey.
@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from enum import StrEnum
+from itertools import batched, chain
 from typing import TYPE_CHECKING, Final
 
 from sovproxy.events.event import Event
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 COLUMNS: Final = tuple(Event.model_fields)
+
+_LINES: Final = 500
 
 # What makes a spreadsheet read a cell as a formula, by OWASP's page on CSV injection; full-width
 # forms are taken for the plain ones by some.
@@ -34,28 +37,53 @@ class ExportFormat(StrEnum):
     JSONL = "jsonl"
     ECS = "ecs"
     OCSF = "ocsf"
+    PARQUET = "parquet"
 
     @property
     def media_type(self) -> str:
-        """The media type of the whole."""
-        return "text/csv; charset=utf-8; header=present" if self is CSV else "application/x-ndjson"
+        """The media type of the whole. Parquet's is registered with IANA."""
+        return _MEDIA_TYPES.get(self, "application/x-ndjson")
 
     @property
     def extension(self) -> str:
         """How a file of it ends."""
-        return "csv" if self is CSV else f"{'' if self is JSONL else self.value + '.'}jsonl"
+        return f"{self.value}.jsonl" if self in {self.ECS, self.OCSF} else self.value
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a terminal can show it."""
+        return self is not self.PARQUET
 
 
-CSV, JSONL = ExportFormat.CSV, ExportFormat.JSONL
+_MEDIA_TYPES: Final = {
+    ExportFormat.CSV: "text/csv; charset=utf-8; header=present",
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
+}
+
+
+def export_parts(form: ExportFormat, events: Iterable[Event]) -> Iterator[bytes]:
+    """Write events part by part; together the parts are the whole file.
+
+    At most one row group of a Parquet, or 500 lines of text, are held in memory. Whatever `events`
+    raises passes through.
+    """
+    if form is ExportFormat.PARQUET:
+        # Arrow takes long to import, and few exports are Parquet.
+        from sovproxy.events.export_parquet import parquet_parts  # noqa: PLC0415
+
+        yield from parquet_parts(events)
+        return
+    for lines in batched(export_lines(form, events), _LINES):
+        yield "".join(lines).encode()
 
 
 def export_lines(form: ExportFormat, events: Iterable[Event]) -> Iterator[str]:
-    """Write events as lines, each with its end; a CSV begins with the names of its columns."""
-    if form is CSV:
-        yield csv_line(COLUMNS)
-    write = _WRITERS[form]
-    for event in events:
-        yield write(event)
+    """Write events as lines of text, each with its end; a CSV begins with its columns' names.
+
+    Raises KeyError for a form that has no lines.
+    """
+    lines = map(_WRITERS[form], events)
+    return chain([csv_line(COLUMNS)], lines) if form is ExportFormat.CSV else lines
 
 
 def csv_line(cells: Iterable[object]) -> str:
@@ -71,19 +99,37 @@ def csv_cell(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and text.lstrip().startswith(_FORMULA) else text
 
 
+def event_json(event: Event) -> str:
+    """An event as a JSON object, ASCII only: what a terminal could obey is written as an escape."""
+    text = event.model_dump_json()
+    return text if text.isascii() else json.dumps(json.loads(text), separators=(",", ":"))
+
+
 def _csv(event: Event) -> str:
-    values = event.model_dump(mode="json") | {"control": ",".join(event.control)}
+    values = event.__dict__ | {
+        "time": event.time.isoformat().replace("+00:00", "Z"),
+        "control": ",".join(event.control),
+    }
     return csv_line(values[name] for name in COLUMNS)
 
 
-def _json(document: Mapping[str, object]) -> str:
-    """ASCII only: what a terminal could obey is written as an escape."""
-    return json.dumps(document, separators=(",", ":")) + "\n"
+def document_json(document: Mapping[str, object]) -> str:
+    """A document as a JSON object, ASCII only."""
+    return json.dumps(document, separators=(",", ":"))
 
 
-_WRITERS: Final[Mapping[ExportFormat, Callable[[Event], str]]] = {
-    ExportFormat.CSV: _csv,
-    ExportFormat.JSONL: lambda event: _json(event.model_dump(mode="json")),
-    ExportFormat.ECS: lambda event: _json(ecs_document(event)),
-    ExportFormat.OCSF: lambda event: _json(ocsf_document(event)),
+WRITERS: Final[Mapping[ExportFormat, Callable[[Event], str]]] = {
+    ExportFormat.JSONL: event_json,
+    ExportFormat.ECS: lambda event: document_json(ecs_document(event)),
+    ExportFormat.OCSF: lambda event: document_json(ocsf_document(event)),
+}
+"""How an event is written as one JSON object, without an end of line."""
+
+
+def _with_end(write: Callable[[Event], str]) -> Callable[[Event], str]:
+    return lambda event: write(event) + "\n"
+
+
+_WRITERS: Final = {form: _with_end(write) for form, write in WRITERS.items()} | {
+    ExportFormat.CSV: _csv
 }

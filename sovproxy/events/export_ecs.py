@@ -1,7 +1,9 @@
 """An event in the Elastic Common Schema.
 
 Field names and allowed values: the ECS reference 8.17, "ECS field reference" and "Categorization
-fields" (elastic.co/docs/reference/ecs). What ECS has no field for stands under `sovproxy`.
+fields" (elastic.co/docs/reference/ecs). Of the category `network` only the types access, allowed,
+connection, denied, end, info, protocol and start are allowed, so a failure is told by the outcome
+and by `error.message`. What ECS has no field for stands under `sovproxy`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 ECS_VERSION: Final = "8.17.0"
 
 _PROTOCOL: Final = {Transport.HTTPS: "tls", Transport.HTTP: "http"}
+_OBSERVER: Final = {"product": "sovproxy", "vendor": "sovproxy", "type": "proxy"}
+_SEVERITY: Final = {Action.ALLOW: 1, Action.OBSERVE: 1, Action.WARN: 2, Action.BLOCK: 3}
 
 
 def ecs_document(event: Event) -> dict[str, Any]:
@@ -26,16 +30,17 @@ def ecs_document(event: Event) -> dict[str, Any]:
         "ecs": {"version": ECS_VERSION},
         "event": _event(event),
         "message": event.reason,
+        "error": {"message": event.reason if event.kind is EventKind.ERROR else ""},
         "source": {"user": {"hash": event.client, "group": {"name": event.group}}},
         "destination": _destination(event),
-        "network": {
-            "transport": "tcp",
-            "protocol": _PROTOCOL.get(event.transport),
-            "application": event.service,
-        },
-        "observer": {"name": event.node, "product": "sovproxy", "type": "proxy"},
+        "network": _network(event),
+        "observer": _OBSERVER | {"name": event.node},
         "rule": {"id": event.rule, "ruleset": event.policy, "version": event.policy_version},
-        "related": {"hosts": [event.host] if event.host else [], "ip": _ips(event)},
+        "related": {
+            "hash": [event.client] if event.client else [],
+            "hosts": [event.host] if event.host else [],
+            "ip": [event.address] if event.address else [],
+        },
         "sovproxy": _own(event),
     }
     return without_empty(document)
@@ -57,9 +62,11 @@ def _event(event: Event) -> dict[str, Any]:
         "id": str(event.id),
         "kind": "event",
         "category": ["network"],
-        "type": ["connection", "error" if failed else _allowed(event)],
+        "type": ["connection", "denied" if failed else _allowed(event)],
         "action": event.action.value,
         "outcome": "failure" if failed else "success",
+        "reason": event.reason,
+        "severity": _SEVERITY[event.action],
         "module": "sovproxy",
         "dataset": f"sovproxy.{event.kind.value}",
         "provider": "sovproxy",
@@ -83,8 +90,14 @@ def _destination(event: Event) -> dict[str, Any]:
     }
 
 
-def _ips(event: Event) -> list[str]:
-    return [event.address] if event.address else []
+def _network(event: Event) -> dict[str, Any]:
+    return {
+        "transport": "tcp",
+        "protocol": _PROTOCOL.get(event.transport),
+        "application": event.service,
+        "direction": "egress",
+        "type": ("ipv6" if ":" in event.address else "ipv4") if event.address else "",
+    }
 
 
 def _own(event: Event) -> dict[str, Any]:

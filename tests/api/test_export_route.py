@@ -7,6 +7,7 @@ import io
 import json
 
 import pytest
+from pyarrow import parquet
 
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.streams import Streams
@@ -35,6 +36,18 @@ def test_json_lines_are_the_events_newest_first(server, make_event):
     assert answer.headers["x-sovproxy-rows"] == "1200"
     assert answer.headers["x-sovproxy-truncated"] == "false"
     assert "attachment" in answer.headers["content-disposition"]
+
+
+def test_parquet_holds_the_same_events(server, make_event):
+    events = [make_event(minutes=number, control=("FR", "US")) for number in range(30)]
+    server.deliver(events)
+    answer = export(server, "parquet")
+    table = parquet.read_table(io.BytesIO(answer.content))
+    assert table.column("id").to_pylist() == [str(event.id) for event in events]
+    assert table.column("time").to_pylist() == [event.time for event in events]
+    assert table.column("control").to_pylist()[0] == ["FR", "US"]
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert answer.headers["content-disposition"].endswith('events.parquet"')
 
 
 def test_csv_has_a_header_and_one_line_per_event(server, make_event):
@@ -120,7 +133,7 @@ def test_ocsf_events_are_http_activity(server, make_event, fields, type_uid, ans
     assert (event["action_id"], event["disposition_id"]) == answer
     assert event["severity_id"] in {1, 2, 3}
     assert event["time"] == 1795422600000
-    assert event["metadata"]["version"] == "1.3.0"
+    assert event["metadata"]["version"] == "1.8.0"
     assert event["metadata"]["product"]["name"] == "sovproxy"
     assert event["http_request"]["url"]["hostname"] == "us02web.zoom.us"
     assert event["dst_endpoint"]["ip"] == "170.114.52.2"

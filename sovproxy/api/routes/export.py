@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import batched
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,15 +11,10 @@ from pydantic import Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
-from sovproxy.events.export import ExportFormat, export_lines
+from sovproxy.events.export import ExportFormat
 from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.searching import (
-    DEFAULT_EXPORT,
-    MAX_EXPORT,
-    FilterInput,
-    count_matching,
-    search_all,
-)
+from sovproxy.usecases.exporting import export as write_export
+from sovproxy.usecases.searching import DEFAULT_EXPORT, MAX_EXPORT, FilterInput, count_matching
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
@@ -32,10 +26,19 @@ router = APIRouter(prefix="/api/v1", tags=["events"])
 
 ROWS_HEADER = "x-sovproxy-rows"
 TRUNCATED_HEADER = "x-sovproxy-truncated"
-_LINES = 500
-_TYPES: dict[str, Any] = {
-    "text/csv": {"schema": {"type": "string"}},
-    "application/x-ndjson": {"schema": {"type": "string"}},
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events, newest first.",
+        "content": {form.media_type.partition(";")[0]: _FILE for form in ExportFormat},
+        "headers": {
+            "X-Sovproxy-Rows": {"description": "Rows that follow.", "schema": {"type": "integer"}},
+            "X-Sovproxy-Truncated": {
+                "description": "Whether the limit has cut some off.",
+                "schema": {"type": "string", "enum": ["true", "false"]},
+            },
+        },
+    }
 }
 
 Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN)]
@@ -48,14 +51,16 @@ class ExportQuery(FilterInput):
     limit: int = Field(default=DEFAULT_EXPORT, ge=1, le=MAX_EXPORT)
 
 
-@router.get("/export", response_class=StreamingResponse, responses={200: {"content": _TYPES}})
+@router.get("/export", response_class=StreamingResponse, responses=_RESPONSE)
 async def export(
     request: Request,
     query: Annotated[ExportQuery, Query()],
     services: ServicesDep,
     principal: Reader,
 ) -> StreamingResponse:
-    """Write the events that fit, newest first: CSV, JSON Lines, ECS, or OCSF (HTTP Activity 4002).
+    """Write the events that fit, newest first.
+
+    As CSV, JSON Lines, ECS, OCSF (HTTP Activity 4002), or Parquet.
 
     `X-Sovproxy-Rows` tells how many there are in the answer, `X-Sovproxy-Truncated` whether the
     limit has cut some off.
@@ -68,7 +73,7 @@ async def export(
         ROWS_HEADER: str(rows),
         TRUNCATED_HEADER: "true" if truncated else "false",
     }
-    body = _body(seat, _parts(services, query, rows))
+    body = _body(seat, write_export(services.store, query, query.format, rows))
     return StreamingResponse(body, headers=headers, media_type=query.format.media_type)
 
 
@@ -79,12 +84,6 @@ def _begin(services: Services, principal: Principal, query: ExportQuery) -> tupl
     now = services.clock()
     record_act(services.store, principal, Act.EXPORT, given(query), rows=rows, now=now)
     return rows, number > query.limit
-
-
-def _parts(services: Services, query: ExportQuery, rows: int) -> Iterator[bytes]:
-    events = search_all(services.store, query, rows)
-    for lines in batched(export_lines(query.format, events), _LINES):
-        yield "".join(lines).encode()
 
 
 async def _body(seat: Seat, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
