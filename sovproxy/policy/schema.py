@@ -93,6 +93,14 @@ class AcknowledgementText(Part):
     )
 
 
+class ExceptionsText(Part):
+    """Permissions that people grant for a limited time."""
+
+    last: Annotated[str, AfterValidator(whole_days), duration_between("1d", "366d")] = Field(
+        default="30d", description="How long one may last at most, in days."
+    )
+
+
 class RetentionText(Part):
     """How long data is kept."""
 
@@ -288,6 +296,9 @@ class PolicyText(Part):
     )
     acknowledgement: AcknowledgementText = Field(
         default=AcknowledgementText(), description="Going on after a warning."
+    )
+    exceptions: ExceptionsText = Field(
+        default=ExceptionsText(), description="Permissions that are granted on request."
     )
     retention: RetentionText = Field(default=RetentionText(), description="How long data is kept.")
     internal: InternalText = Field(

@@ -56,6 +56,11 @@ class PolicyFile:
         return self.applied if self.applied and self.applied.exists() else self.source
 
     @property
+    def known(self) -> Known:
+        """The names that are checked against."""
+        return self._known
+
+    @property
     def is_applied(self) -> bool:
         """Whether an applied policy is followed, and not the one of the settings."""
         return self.path != self.source

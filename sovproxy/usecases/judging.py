@@ -84,20 +84,36 @@ class Judge:
             return verdict
         return self.exceptions.lift(verdict, destination, clients, group, now)
 
+    @property
+    def known(self) -> Known:
+        """The names that policies may use."""
+        return self.policy_file.known
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is listed."""
+        return self._catalogue
+
+    def under(self, policy: Policy) -> Decider:
+        """A decider for another policy over the same catalogue; nothing changes here."""
+        return Decider(self._catalogue, policy)
+
     def check(self, query: str, ip: str = "", group: str = "", client: str = "") -> Json:
         """The whole answer about a host, URL or address, as DESIGN.md §7 has it.
 
         `ip` is the address that the name would resolve to; nothing is resolved here. `client` is a
         pseudonym: its exceptions count.
         """
-        destination = read_destination(query)
-        if ip and isinstance(destination, Destination):
-            address = read_address(ip)
-            if not address:
-                destination = Unreadable(ip[:256], "is not an IP address")
-            else:
-                destination = destination.at(address, ChosenBy.NODE)
+        destination = _asked(query, ip)
         return describe(query, destination, self.judge(destination, group, (client,)))
+
+    def check_under(self, policy: Policy, query: str, ip: str = "", group: str = "") -> Json:
+        """The whole answer as it would be with another policy in force; no exceptions count."""
+        destination = _asked(query, ip)
+        address = "" if isinstance(destination, Unreadable) else destination.address
+        place = self.geo.place(address) if address else NOWHERE
+        verdict = self.under(policy).decide(destination, place, self._clock(), group)
+        return describe(query, destination, verdict)
 
     def group_of(self, address: str, name: str = "") -> str:
         """The group of a client, by its name if it has one, else by its network; or empty."""
@@ -174,6 +190,17 @@ class Judge:
         self._group_networks = PrefixIndex(networks)
         self._has_group_networks = bool(networks)
         self._refused = PrefixIndex((network, True) for network in policy.refused_networks)
+
+
+def _asked(query: str, ip: str) -> Destination | Unreadable:
+    """What is asked about, at the address that the node would find if one is given."""
+    destination = read_destination(query)
+    if not ip or isinstance(destination, Unreadable):
+        return destination
+    address = read_address(ip)
+    if not address:
+        return Unreadable(ip[:256], "is not an IP address")
+    return destination.at(address, ChosenBy.NODE)
 
 
 def _plain(address: str) -> str:
