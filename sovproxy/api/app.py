@@ -12,15 +12,19 @@ from sovproxy.api.body_limit import BodyLimit
 from sovproxy.api.headers import SecurityHeaders
 from sovproxy.api.openapi import TITLE, openapi_document
 from sovproxy.api.routes import (
+    accounts,
     analysis,
     audit,
+    bundle,
     check,
     client_setup,
     events,
     export,
+    fleet,
     session,
     status,
     stream,
+    tokens,
 )
 from sovproxy.api.streams import Streams
 from sovproxy.api.throttle import Throttle
@@ -34,10 +38,14 @@ ROUTERS = (
     events.router,
     analysis.router,
     export.router,
+    fleet.router,
     audit.router,
     session.router,
+    accounts.router,
+    tokens.router,
     check.router,
     client_setup.router,
+    bundle.router,
 )
 MAX_BODY_BYTES = 64 * 1024
 
@@ -59,7 +67,8 @@ def bare_app() -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=events.BODY_BYTES)
+    by_path = {**events.BODY_BYTES, **fleet.BODY_BYTES}
+    app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=by_path)
     app.add_middleware(SecurityHeaders)
     app.state.throttle = Throttle()
     app.state.streams = Streams()

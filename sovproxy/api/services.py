@@ -10,7 +10,9 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
 
 
 class Judge(Protocol):
@@ -41,7 +43,8 @@ class Services:
 
     `proxy_address` is the `host:port` under which clients reach the proxy. `ca_file` is a PEM file
     with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
-    the reason why the present policy file is not in force, or an empty text.
+    the reason why the present policy file is not in force, or an empty text. `pseudonyms` holds the
+    keys that all nodes make pseudonyms with; without, each keeps its own.
     """
 
     store: Store
@@ -52,7 +55,9 @@ class Services:
     retention_days: Callable[[], int]
     data_ages: Callable[[], Sequence[DataAge]]
     policy_problem: Callable[[], str]
+    pseudonyms: Pseudonyms | None = None
     clock: Callable[[], datetime] = _utc_now
+    bundles: Bundles | None = None
 
 
 def services_of(request: Request) -> Services:

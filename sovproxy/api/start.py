@@ -11,6 +11,8 @@ from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
+from sovproxy.usecases.bundles import Bundles
+from sovproxy.usecases.fleet import fleet_keys
 from sovproxy.usecases.judging import Judge
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def app_of(settings: Settings) -> FastAPI:
             retention_days=lambda: judge.policy.retention_days,
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
+            pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),
+            bundles=Bundles(judge, settings.data_dir / "fleet" / "bundle-key.pem"),
         )
     )
     mount_console(app, judge)

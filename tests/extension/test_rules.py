@@ -1,4 +1,4 @@
-"""The rules for the browser stop the same hosts as the decider, and stay within browsers' limits."""
+"""The rules for the browser stop the same hosts as the decider, within the browsers' limits."""
 
 from __future__ import annotations
 
