@@ -146,7 +146,9 @@ def conditions(wanted: Filter, columns: Columns) -> list[ColumnElement[bool]]:
 
 def host_and_client(wanted: Filter, columns: Columns = EVENTS.c) -> list[ColumnElement[bool]]:
     """Write what no sort can tell, beside the time, as conditions on events."""
-    result = [columns["client"].in_(wanted.client)] if wanted.client else []
+    result: list[ColumnElement[bool]] = []
+    if wanted.client:
+        result.append(columns["client"].in_(wanted.client))
     if wanted.transport:
         result.append(columns["transport"].in_(wanted.transport))
     result += [~_is_host(columns["host"], name) for name in wanted.excluded_hosts]

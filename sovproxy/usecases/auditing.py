@@ -39,8 +39,48 @@ class Act(StrEnum):
     HISTOGRAM = "histogram"
     OVERVIEW = "overview"
     COUNTS = "counts"
+    EXCEPTIONS = "exceptions"
+    EXCEPTION_ASK = "exception_ask"
+    EXCEPTION_GRANT = "exception_grant"
+    EXCEPTION_REFUSE = "exception_refuse"
+    EXCEPTION_REVOKE = "exception_revoke"
+    EXCEPTION_WITHDRAW = "exception_withdraw"
     SIGN_IN = "sign_in"
     SIGN_OUT = "sign_out"
+    RESOLUTION_SHOWN = "resolution_shown"
+    RESOLUTION_REQUEST = "resolution_request"
+    RESOLUTION_APPROVE = "resolution_approve"
+    RESOLUTION_REFUSE = "resolution_refuse"
+    RESOLUTION_ANSWER = "resolution_answer"
+    RESOLUTION_LAPSE = "resolution_lapse"
+    VIEW_SAVE = "view_save"
+    VIEW_CHANGE = "view_change"
+    VIEW_DELETE = "view_delete"
+    FINDING_MARK = "finding_mark"
+    FINDING_CHANGE = "finding_change"
+    FINDING_NOTE = "finding_note"
+    FINDING_RAISE = "finding_raise"
+    SUPPRESS = "suppress"
+    SUPPRESSION_LIFT = "suppression_lift"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SESSION_END = "session_end"
+    ACCOUNT_CREATE = "account_create"
+    ACCOUNT_LINK = "account_link"
+    ACCOUNT_PASSWORD = "account_password"
+    ACCOUNT_SECOND_FACTOR = "account_second_factor"
+    ACCOUNT_ROLE = "account_role"
+    ACCOUNT_DISABLE = "account_disable"
+    ACCOUNT_ENABLE = "account_enable"
+    ACCOUNT_DELETE = "account_delete"
+    TOKEN_CREATE = "token_create"
+    TOKEN_REVOKE = "token_revoke"
+    POLICY_APPLY = "policy_apply"
+    POLICY_ROLLBACK = "policy_rollback"
+    POLICY_TO_SETTINGS = "policy_to_settings"
+    POLICY_SIMULATE = "policy_simulate"
+    POLICY_DRAFT_SAVE = "policy_draft_save"
+    POLICY_DRAFT_DELETE = "policy_draft_delete"
+    NODE_FORGET = "node_forget"
 
 
 class AuditEntry(BaseModel):
@@ -75,7 +115,19 @@ def record_act(
     now: datetime | None = None,
 ) -> None:
     """Add an entry; only then may be shown or done what it tells of. Raises StoreUnavailable."""
-    row = AuditRow(
+    audit.append_entry(store, act_entry(principal, what, details, rows=rows, now=now))
+
+
+def act_entry(
+    principal: Principal,
+    what: Act,
+    details: dict[str, Any],
+    *,
+    rows: int = 0,
+    now: datetime | None = None,
+) -> AuditRow:
+    """An entry that is yet to be stored, in the same transaction as what it tells of."""
+    return AuditRow(
         time=microseconds(now) if now else time.time_ns() // 1000,
         token=principal.token_id,
         name=principal.name,
@@ -84,7 +136,6 @@ def record_act(
         details=to_json(details).decode(),
         rows=rows,
     )
-    audit.append_entry(store, row)
 
 
 def record_if_personal(

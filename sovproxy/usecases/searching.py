@@ -60,19 +60,20 @@ class InvalidCursor(SovproxyError):
     """A cursor that no page of ours has given."""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text, if nothing in it is invisible. Raises ValueError."""
     if not text.isprintable():
         raise ValueError("only printable characters are wanted")
     return text
 
 
-Value = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
-Host = Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_printable)]
+Value = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
+Host = Annotated[str, Field(min_length=1, max_length=254), AfterValidator(printable)]
 Client = Annotated[str, Field(min_length=1, pattern=CLIENT_PATTERN)]
-Optional = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+Optional = Annotated[str, Field(max_length=100), AfterValidator(printable)]
 Country = Annotated[str, Field(pattern=rf"{COUNTRY_PATTERN}|^$")]
 AsnValue = Annotated[int, Field(ge=0, le=MAX_ASN)]
-Excluded = Annotated[str, Field(min_length=3, max_length=280), AfterValidator(_printable)]
+Excluded = Annotated[str, Field(min_length=3, max_length=280), AfterValidator(printable)]
 
 
 class FilterInput(BaseModel):
