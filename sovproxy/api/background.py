@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final
 from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
+from sovproxy.store.fleet import delete_old_acknowledgements
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
+from sovproxy.store.times import microseconds
+from sovproxy.usecases.exceptions import forget_ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,6 +57,10 @@ def apply_retention(services: Services) -> int:
     now = services.clock()
     events = delete_old_events(services.store, now, services.retention_days())
     rollups = delete_old_rollups(services.store, now)
+    forgotten = forget_ended(services.store, now, services.retention_days())
+    if forgotten:
+        log.info("retention: client and texts of %d exceptions taken out", forgotten)
+    delete_old_acknowledgements(services.store, microseconds(now))
     if events or rollups:
         log.info("retention: %d events and %d rollups deleted", events, rollups)
     return events

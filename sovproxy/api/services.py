@@ -13,12 +13,15 @@ from fastapi import Depends, Request
 from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.exception_desk import DEFAULT_MAX_DAYS
 
 
 class Judge(Protocol):
     """What answers `check`: `sovproxy.usecases.judging.Judge` does."""
 
-    def check(self, query: str, ip: str = "", group: str = "") -> Mapping[str, object]:
+    def check(
+        self, query: str, ip: str = "", group: str = "", client: str = ""
+    ) -> Mapping[str, object]:
         """Judge a host, URL or address; the answer is the JSON object of DESIGN.md §7."""
         ...
 
@@ -43,7 +46,8 @@ class Services:
 
     `proxy_address` is the `host:port` under which clients reach the proxy. `ca_file` is a PEM file
     with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
-    the reason why the present policy file is not in force, or an empty text. `pseudonyms` holds the
+    the reason why the present policy file is not in force, or an empty text. `exception_days` is
+    how long the policy lets an exception last. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own.
     """
 
@@ -57,6 +61,7 @@ class Services:
     policy_problem: Callable[[], str]
     pseudonyms: Pseudonyms | None = None
     clock: Callable[[], datetime] = _utc_now
+    exception_days: Callable[[], int] = lambda: DEFAULT_MAX_DAYS
     bundles: Bundles | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sovproxy.api.app import create_app
@@ -12,6 +13,7 @@ from sovproxy.api.services import DataAge, Services
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
 from sovproxy.usecases.bundles import Bundles
+from sovproxy.usecases.exceptions import ExceptionsInForce
 from sovproxy.usecases.fleet import fleet_keys
 from sovproxy.usecases.judging import Judge
 
@@ -28,15 +30,19 @@ REFRESH_SECONDS = 1.0
 def app_of(settings: Settings) -> FastAPI:
     """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
     judge = Judge(settings)
-    threading.Thread(target=_follow, args=(judge,), name="refresh", daemon=True).start()
+    store = open_store(settings.effective_store_url)
+    exceptions = ExceptionsInForce(store)
+    judge.exceptions = exceptions.read(datetime.now(UTC))
+    threading.Thread(target=_follow, args=(judge, exceptions), name="refresh", daemon=True).start()
     app = create_app(
         Services(
-            store=open_store(settings.effective_store_url),
+            store=store,
             judge=judge,
             proxy_address=f"{settings.proxy_host}:{settings.proxy_port}",
             ca_file=settings.ca_certificate,
             internal_domains=lambda: judge.policy.internal_domains,
             retention_days=lambda: judge.policy.retention_days,
+            exception_days=lambda: judge.policy.exception_days,
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),
@@ -47,12 +53,13 @@ def app_of(settings: Settings) -> FastAPI:
     return app
 
 
-def _follow(judge: Judge) -> None:
-    """Notice changes of policy and databases, for as long as the process lives."""
+def _follow(judge: Judge, exceptions: ExceptionsInForce) -> None:
+    """Notice changes of policy, databases and exceptions, for as long as the process lives."""
     while True:
         time.sleep(REFRESH_SECONDS)
         try:
             judge.refresh()
+            judge.exceptions = exceptions.read(datetime.now(UTC))
         except Exception:
             log.exception("refresh failed; what was in force stays in force")
 

@@ -95,7 +95,11 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole policy, complete and checked. `version` changes whenever its text does."""
+    """A whole policy, complete and checked. `version` changes whenever its text does.
+
+    `exception_days` is how long an exception lasts at most, `retention_days` how long events and
+    what is closed are kept.
+    """
 
     id: str
     version: str
@@ -111,6 +115,7 @@ class Policy:
     groups: tuple[Group, ...] = ()
     trust_recalled: bool = False
     acknowledgement_seconds: int = 8 * 3600
+    exception_days: int = 30
     retention_days: int = 183
     internal_domains: tuple[str, ...] = ()
     internal_networks: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ def compile_policy(text: PolicyText, version: str) -> Policy:
         groups=_groups(text),
         trust_recalled=text.trust_recalled,
         acknowledgement_seconds=seconds_of(text.acknowledgement.lasts),
-        exception_days=timedelta(seconds=seconds_of(text.exceptions.last)).days,
+        exception_days=timedelta(seconds=seconds_of(text.exceptions.longest)).days,
         retention_days=timedelta(seconds=seconds_of(text.retention.events)).days,
         internal_domains=text.internal.domains,
         internal_networks=_outside(_networks(text.internal.networks, INTERNAL_NETWORKS), refused),

@@ -96,7 +96,7 @@ class AcknowledgementText(Part):
 class ExceptionsText(Part):
     """Permissions that people grant for a limited time."""
 
-    last: Annotated[str, AfterValidator(whole_days), duration_between("1d", "366d")] = Field(
+    longest: Annotated[str, AfterValidator(whole_days), duration_between("1d", "366d")] = Field(
         default="30d", description="How long one may last at most, in days."
     )
 

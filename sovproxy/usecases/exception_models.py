@@ -10,7 +10,7 @@ from uuid import UUID  # noqa: TC003  # the models read their annotations
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sovproxy.decide.destination import Destination
-from sovproxy.decide.exceptions import Grant, Scope
+from sovproxy.decide.exceptions import Scope
 from sovproxy.decide.normalise import read_destination
 from sovproxy.decide.words import Action  # noqa: TC001  # the models read their annotations
 from sovproxy.errors import SovproxyError
@@ -238,35 +238,3 @@ class ExceptionQuery(BaseModel):
     cursor: int | None = Field(
         default=None, ge=1, le=2**63 - 1, description="`next` of the page before."
     )
-
-
-class GrantOut(BaseModel):
-    """An exception in force, as nodes are told it: `Grant` with times that read well."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: UUID
-    number: int
-    service: Optional = ""
-    host: Annotated[str, Field(max_length=253)] = ""
-    below: bool = False
-    scope: Scope
-    client: Client = ""
-    group: Optional = ""
-    start: UtcTime
-    until: UtcTime
-
-    def to_grant(self) -> Grant:
-        """The value that the decision is made with."""
-        return Grant(
-            id=str(self.id),
-            number=self.number,
-            until=self.until.timestamp(),
-            service=self.service,
-            host=self.host,
-            below=self.below,
-            scope=self.scope,
-            client=self.client,
-            group=self.group,
-            start=self.start.timestamp(),
-        )

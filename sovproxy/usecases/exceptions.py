@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sovproxy.decide.exceptions import Exceptions, Grant, Scope
+from sovproxy.decide.exceptions import NO_EXCEPTIONS, Exceptions, Grant, Scope
 from sovproxy.store import exceptions as rows
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.exception_models import (
@@ -17,7 +17,6 @@ from sovproxy.usecases.exception_models import (
     ExceptionFacts,
     ExceptionPage,
     ExceptionQuery,
-    GrantOut,
     State,
     StepFacts,
     UnknownException,
@@ -113,32 +112,27 @@ def _step_facts(step: ExceptionStepRow) -> StepFacts:
     )
 
 
-def in_force(store: Store, now: datetime) -> list[GrantOut]:
-    """Everything that is granted and not over, for nodes and judges. Raises StoreUnavailable.
+def in_force(store: Store, now: datetime) -> list[Grant]:
+    """Everything that is granted and not over. Raises StoreUnavailable.
 
     Each says until when it holds: what has a copy need not ask again to see one end.
     """
     return [_grant_of(row) for row in rows.list_in_force(store, microseconds(now))]
 
 
-def _grant_of(row: ExceptionRow) -> GrantOut:
-    return GrantOut(
-        id=row.id,
+def _grant_of(row: ExceptionRow) -> Grant:
+    return Grant(
+        id=str(row.id),
         number=row.number or 0,
+        until=from_microseconds(row.until or 0).timestamp(),
         service=row.service,
         host=row.host,
         below=row.below,
         scope=Scope(row.scope),
-        client=row.client if row.scope == Scope.CLIENT else "",
-        group=row.group if row.scope == Scope.GROUP else "",
-        start=from_microseconds(row.start or 0),
-        until=from_microseconds(row.until or 0),
+        client=row.client,
+        group=row.group,
+        start=from_microseconds(row.start or 0).timestamp(),
     )
-
-
-def grants_of(found: Sequence[GrantOut]) -> list[Grant]:
-    """The same as the values that `Exceptions.of` takes."""
-    return [item.to_grant() for item in found]
 
 
 def change_counter(store: Store) -> int:
@@ -154,19 +148,19 @@ class ExceptionsInForce:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen = -1
+        self._counter = -1
+        self._exceptions = NO_EXCEPTIONS
 
-    def changed(self, now: datetime) -> Exceptions | None:
-        """The exceptions in force if any was changed since the last time, else None.
+    def read(self, now: datetime) -> Exceptions:
+        """Those in force; nothing is read anew unless something changed. Raises StoreUnavailable.
 
-        Raises StoreUnavailable.
+        The counter is read first: a change in between is seen the next time.
         """
         counter = change_counter(self._store)
-        if counter == self._seen:
-            return None
-        found = Exceptions.of(grants_of(in_force(self._store, now)))
-        self._seen = counter
-        return found
+        if counter != self._counter:
+            self._exceptions = Exceptions.of(in_force(self._store, now))
+            self._counter = counter
+        return self._exceptions
 
 
 def forget_ended(store: Store, now: datetime, days: int) -> int:

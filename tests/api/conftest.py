@@ -57,7 +57,9 @@ EVENT: dict[str, Any] = {
 class NameJudge:
     """Judges by name alone: enough to see that questions and answers pass the API unharmed."""
 
-    def check(self, query: str, ip: str = "", group: str = "") -> Mapping[str, object]:
+    def check(
+        self, query: str, ip: str = "", group: str = "", client: str = ""
+    ) -> Mapping[str, object]:
         if query == "boom":
             raise RuntimeError("secret inside: /var/lib/sovproxy")
         return {"query": query, "host": read_destination(query).label, "ip": ip, "group": group}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.events.event import CLIENT_PATTERN
 from sovproxy.usecases.tokens import Role
 
 router = APIRouter(prefix="/api/v1", tags=["check"], dependencies=[allow(*Role)])
@@ -22,12 +23,18 @@ _EXAMPLE = {
     "control": ["US"],
     "standing": "abroad",
     "verdict": {"action": "block", "rule": "video-abroad", "reason": "…", "alternative": None},
+    "exception": None,
     "evidence": [],
 }
 
 Destination = Annotated[str, Field(min_length=1, max_length=2048)]
 Address = Annotated[str, Field(max_length=64, description="The address its name resolves to.")]
 Group = Annotated[str, Field(max_length=100, description="The group of the client.")]
+
+Client = Annotated[
+    str,
+    Field(pattern=CLIENT_PATTERN, description="Pseudonym of the client: its exceptions count."),
+]
 
 
 class CheckQuery(BaseModel):
@@ -38,6 +45,7 @@ class CheckQuery(BaseModel):
     q: Destination
     ip: Address = ""
     group: Group = ""
+    client: Client = ""
 
 
 class CheckInput(BaseModel):
@@ -48,6 +56,7 @@ class CheckInput(BaseModel):
     queries: Annotated[list[Destination], Field(min_length=1, max_length=MAX_CHECKS)]
     ip: Address = ""
     group: Group = ""
+    client: Client = ""
 
 
 class CheckAnswers(BaseModel):
@@ -59,11 +68,12 @@ class CheckAnswers(BaseModel):
 @router.get("/check", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
 def check_one(query: Annotated[CheckQuery, Query()], services: ServicesDep) -> Mapping[str, object]:
     """Judge one destination. Nothing is resolved and nothing is recorded."""
-    return services.judge.check(query.q, query.ip, query.group)
+    return services.judge.check(query.q, query.ip, query.group, query.client)
 
 
 @router.post("/check")
 def check_many(body: CheckInput, services: ServicesDep) -> CheckAnswers:
     """Judge up to 100 destinations. Nothing is resolved and nothing is recorded."""
     judge = services.judge
-    return CheckAnswers(items=[judge.check(query, body.ip, body.group) for query in body.queries])
+    asked = body.ip, body.group, body.client
+    return CheckAnswers(items=[judge.check(query, *asked) for query in body.queries])

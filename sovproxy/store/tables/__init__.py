@@ -19,6 +19,12 @@ from sovproxy.store.tables.access import (
 )
 from sovproxy.store.tables.audit import AUDIT, AuditRow
 from sovproxy.store.tables.common import SCHEMA_VERSION, SchemaRow
+from sovproxy.store.tables.exceptions import (
+    EXCEPTION_STEPS,
+    EXCEPTIONS,
+    ExceptionRow,
+    ExceptionStepRow,
+)
 from sovproxy.store.tables.findings import (
     CHOSEN_VIEWS,
     FINDINGS,
@@ -31,11 +37,17 @@ from sovproxy.store.tables.findings import (
     SuppressionRow,
     ViewRow,
 )
-from sovproxy.store.tables.exceptions import (
-    EXCEPTION_STEPS,
-    EXCEPTIONS,
-    ExceptionRow,
-    ExceptionStepRow,
+from sovproxy.store.tables.fleet import (
+    ACKNOWLEDGEMENTS,
+    NODES,
+    AcknowledgementRow,
+    NodeRow,
+)
+from sovproxy.store.tables.policies import (
+    POLICY_DRAFTS,
+    POLICY_VERSIONS,
+    PolicyDraftRow,
+    PolicyVersionRow,
 )
 from sovproxy.store.tables.records import (
     EVENTS,
@@ -50,18 +62,30 @@ from sovproxy.store.tables.records import (
     TallyRow,
 )
 from sovproxy.store.tables.resolutions import RESOLUTIONS, ResolutionRow
+from sovproxy.store.tables.upkeep import (
+    FORWARD_POSITIONS,
+    RETENTION_RUNS,
+    ForwardPositionRow,
+    RetentionRunRow,
+)
 
 __all__ = [
     "ACCOUNTS",
+    "ACKNOWLEDGEMENTS",
     "AUDIT",
     "CHOSEN_VIEWS",
     "EVENTS",
     "EXCEPTIONS",
     "EXCEPTION_STEPS",
     "FINDINGS",
+    "FORWARD_POSITIONS",
     "LINKS",
+    "NODES",
     "NOTES",
+    "POLICY_DRAFTS",
+    "POLICY_VERSIONS",
     "RESOLUTIONS",
+    "RETENTION_RUNS",
     "ROLLUPS",
     "SCHEMA_VERSION",
     "SEEN",
@@ -73,15 +97,21 @@ __all__ = [
     "TOKENS",
     "VIEWS",
     "AccountRow",
+    "AcknowledgementRow",
     "AuditRow",
     "ChosenViewRow",
     "EventRow",
     "ExceptionRow",
     "ExceptionStepRow",
     "FindingRow",
+    "ForwardPositionRow",
     "LinkRow",
+    "NodeRow",
     "NoteRow",
+    "PolicyDraftRow",
+    "PolicyVersionRow",
     "ResolutionRow",
+    "RetentionRunRow",
     "RollupRow",
     "SchemaRow",
     "SeenRow",
