@@ -78,6 +78,7 @@ def test_the_whole_answer_has_the_shape_of_the_contract():
             "policy_version": "v1",
             "softened": False,
         },
+        "exception": None,
     }
     assert "Zoom" in reason
     assert {tuple(item) for item in evidence} == {
