@@ -138,8 +138,10 @@ class _Writer:
             "country": power.country,
             "name": power.name,
             "citation": power.citation,
+            "year": power.year,
             "effect": power.effect,
-            "status": power.status_text,
+            "status": power.status,
+            "status_text": power.status_text,
             "source": self._number(power.source),
         }
 
