@@ -21,11 +21,15 @@ from sovproxy.api.routes import (
     events,
     exceptions,
     export,
+    findings,
     fleet,
+    forwarding,
+    resolutions,
     session,
     status,
     stream,
     tokens,
+    views,
 )
 from sovproxy.api.streams import Streams
 from sovproxy.api.throttle import Throttle
@@ -38,8 +42,12 @@ ROUTERS = (
     stream.router,  # before events: `/events/stream` is no event's id
     events.router,
     analysis.router,
+    views.router,
+    findings.router,
+    resolutions.router,
     export.router,
     fleet.router,
+    forwarding.router,
     exceptions.router,
     audit.router,
     session.router,

@@ -164,7 +164,7 @@ class Note(BaseModel):
     text: str = Field(examples=["Asked the group's correspondent; answer by Friday"])
 
 
-class Finding(BaseModel):
+class FindingRecord(BaseModel):
     """A finding. `history` is there when one finding was asked for, oldest line first."""
 
     id: int = Field(examples=[12])
@@ -183,14 +183,14 @@ class Finding(BaseModel):
 class FindingPage(BaseModel):
     """Findings, the last marked first; the cursor of the next page, or null; counts by state."""
 
-    items: list[Finding]
+    items: list[FindingRecord]
     next: int | None
     states: dict[FindingState, int]
 
 
 def mark(
     store: Store, principal: Principal, wanted: FindingInput, now: datetime
-) -> tuple[Finding, bool]:
+) -> tuple[FindingRecord, bool]:
     """Mark a thing; give its finding, and whether it is new. What is marked already stays as it is.
 
     Raises StoreUnavailable.
@@ -214,7 +214,7 @@ def mark(
     return _finding(stored, notes if new else ()), new
 
 
-def get_finding(store: Store, finding_id: int) -> Finding:
+def get_finding(store: Store, finding_id: int) -> FindingRecord:
     """One finding with its history. Raises NoSuchFinding, StoreUnavailable."""
     found = rows.get_finding(store, finding_id)
     if found is None:
@@ -236,7 +236,7 @@ def list_findings(
     )
 
 
-def findings_of(store: Store, things: Iterable[rows.Thing]) -> dict[rows.Thing, Finding]:
+def findings_of(store: Store, things: Iterable[rows.Thing]) -> dict[rows.Thing, FindingRecord]:
     """The findings of some things, by thing. Raises StoreUnavailable."""
     found = rows.find_things(store, list(dict.fromkeys(things)))
     return {(row.kind, row.value, row.group): _finding(row) for row in found}
@@ -244,7 +244,7 @@ def findings_of(store: Store, things: Iterable[rows.Thing]) -> dict[rows.Thing, 
 
 def change_finding(
     store: Store, principal: Principal, finding_id: int, change: FindingChange, now: datetime
-) -> Finding:
+) -> FindingRecord:
     """Change a finding; each change is a line in its history.
 
     Raises NoSuchFinding, TooManyNotes, StoreUnavailable.
@@ -263,7 +263,7 @@ def change_finding(
 
 def annotate(
     store: Store, principal: Principal, finding_id: int, text: str, now: datetime
-) -> Finding:
+) -> FindingRecord:
     """Add an annotation. Raises NoSuchFinding, TooManyNotes, StoreUnavailable."""
     entry = act_entry(principal, Act.FINDING_NOTE, {"id": finding_id, "text": text}, now=now)
     note = _note(principal, now, NoteKind.NOTE, text)
@@ -296,7 +296,7 @@ def _update(
 
 
 def _changes(
-    before: Finding, change: FindingChange
+    before: FindingRecord, change: FindingChange
 ) -> tuple[dict[str, object], list[tuple[NoteKind, str]]]:
     values: dict[str, object] = {}
     told: list[tuple[NoteKind, str]] = []
@@ -328,8 +328,8 @@ def _joined(tags: Iterable[str]) -> str:
     return f",{','.join(found)}," if found else ""
 
 
-def _finding(row: FindingRow, notes: Sequence[NoteRow] = ()) -> Finding:
-    return Finding(
+def _finding(row: FindingRow, notes: Sequence[NoteRow] = ()) -> FindingRecord:
+    return FindingRecord(
         id=row.id or 0,
         kind=FindingKind(row.kind),
         value=row.value,

@@ -81,12 +81,22 @@ class ResolutionInput(BaseModel):
 
 
 class Decision(BaseModel):
-    """What is said with an approval, and has to be said with a refusal."""
+    """What may be said with an approval."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     message: Annotated[str, Field(max_length=500), AfterValidator(printable)] = Field(
         default="", examples=["Agreed with the data protection officer"]
+    )
+
+
+class Refusal(BaseModel):
+    """What has to be said with a refusal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message: Annotated[str, Field(min_length=3, max_length=500), AfterValidator(printable)] = Field(
+        examples=["No case is open for this"]
     )
 
 

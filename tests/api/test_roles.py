@@ -15,6 +15,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 # Written by hand on purpose: the code is compared with what was meant.
 MEANT = {
+    ("GET", "/api/v1/accounts"): {"admin"},
+    ("POST", "/api/v1/accounts"): {"admin"},
+    ("DELETE", "/api/v1/accounts/{account_id}"): {"admin"},
+    ("GET", "/api/v1/accounts/{account_id}"): {"admin"},
+    ("PATCH", "/api/v1/accounts/{account_id}"): {"admin"},
+    ("POST", "/api/v1/accounts/{account_id}/link"): {"admin"},
+    ("DELETE", "/api/v1/accounts/{account_id}/second-factor"): {"admin"},
+    ("DELETE", "/api/v1/accounts/{account_id}/sessions"): {"admin"},
     ("GET", "/api/v1/audit"): {"admin", "auditor"},
     ("GET", "/api/v1/ca"): None,
     ("GET", "/api/v1/check"): {"node", "worker", "analyst", "admin", "auditor"},
@@ -26,6 +34,8 @@ MEANT = {
     ("GET", "/api/v1/events/{event_id}"): {"analyst", "admin"},
     ("GET", "/api/v1/export"): {"analyst", "admin"},
     ("GET", "/api/v1/facets"): {"analyst", "admin"},
+    ("GET", "/api/v1/forwarding"): {"analyst", "admin", "auditor"},
+    ("POST", "/api/v1/forwarding/{name}/test"): {"admin"},
     ("GET", "/api/v1/health"): None,
     ("GET", "/api/v1/histogram"): {"analyst", "admin"},
     ("GET", "/api/v1/overview"): {"analyst", "admin"},
@@ -33,6 +43,34 @@ MEANT = {
     ("DELETE", "/api/v1/session"): {"worker", "analyst", "admin", "auditor"},
     ("GET", "/api/v1/session"): {"worker", "analyst", "admin", "auditor"},
     ("POST", "/api/v1/session"): {"worker", "analyst", "admin", "auditor"},
+    ("POST", "/api/v1/session/password"): None,
+    ("PUT", "/api/v1/session/password"): {"analyst", "admin", "auditor"},
+    ("DELETE", "/api/v1/sessions"): {"worker", "analyst", "admin", "auditor"},
+    ("GET", "/api/v1/sessions"): {"worker", "analyst", "admin", "auditor"},
+    ("DELETE", "/api/v1/sessions/{key}"): {"worker", "analyst", "admin", "auditor"},
+    ("GET", "/api/v1/tokens"): {"admin"},
+    ("POST", "/api/v1/tokens"): {"admin"},
+    ("DELETE", "/api/v1/tokens/{token_id}"): {"admin"},
+    ("GET", "/api/v1/candidates"): {"analyst", "admin"},
+    ("GET", "/api/v1/findings"): {"analyst", "admin"},
+    ("POST", "/api/v1/findings"): {"analyst", "admin"},
+    ("GET", "/api/v1/findings/{finding_id}"): {"analyst", "admin"},
+    ("PATCH", "/api/v1/findings/{finding_id}"): {"analyst", "admin"},
+    ("POST", "/api/v1/findings/{finding_id}/notes"): {"analyst", "admin"},
+    ("GET", "/api/v1/resolutions"): {"analyst", "admin", "auditor"},
+    ("POST", "/api/v1/resolutions"): {"analyst", "admin"},
+    ("GET", "/api/v1/resolutions/{resolution_id}"): {"analyst", "admin", "auditor"},
+    ("POST", "/api/v1/resolutions/{resolution_id}/approve"): {"admin", "auditor"},
+    ("POST", "/api/v1/resolutions/{resolution_id}/refuse"): {"admin", "auditor"},
+    ("GET", "/api/v1/suppressions"): {"analyst", "admin"},
+    ("POST", "/api/v1/suppressions"): {"analyst", "admin"},
+    ("DELETE", "/api/v1/suppressions/{suppression_id}"): {"analyst", "admin"},
+    ("GET", "/api/v1/views"): {"analyst", "admin"},
+    ("POST", "/api/v1/views"): {"analyst", "admin"},
+    ("PUT", "/api/v1/views/first"): {"analyst", "admin"},
+    ("DELETE", "/api/v1/views/{view_id}"): {"analyst", "admin"},
+    ("GET", "/api/v1/views/{view_id}"): {"analyst", "admin"},
+    ("PATCH", "/api/v1/views/{view_id}"): {"analyst", "admin"},
     ("GET", "/api/v1/version"): {"node", "worker", "analyst", "admin", "auditor"},
     ("GET", "/ca.pem"): None,
     ("GET", "/proxy.pac"): None,
@@ -52,7 +90,7 @@ def test_every_cell_of_the_table_holds_on_a_running_server(server, assert_proble
             assert_problem(anonymous, 401, "unauthorized")
             assert anonymous.headers["www-authenticate"].startswith("Bearer realm=")
         else:
-            assert anonymous.status_code == 200
+            assert anonymous.status_code in {200, 422}, path  # 422: it wants something to read
         for role in Role:
             with server.client.stream(method, url, headers=headers[role]) as answer:
                 if answer.status_code >= 400:
