@@ -78,7 +78,7 @@ async def answer(node: Node, stop: Stop) -> http.Response:
     if stop.passage.verdict.action is Action.WARN:
         if request.method == "POST" and request.path.partition("?")[0] == GO_ON_PATH:
             return await _go_on(node, stop)
-        if node.acknowledgements.holds(stop.client.pseudonym, stop.passage.subject):
+        if node.has_acknowledged(stop.client, stop.passage.subject):
             return _come_again(request)
     return await _stopped(node, stop)
 
@@ -128,14 +128,14 @@ async def _go_on(node: Node, stop: Stop) -> http.Response:
     """Redeem the offer that the prompt's form carries, and send the worker on."""
     fields = _form(stop.request)
     token = fields.get(FIELD_TOKEN, "")[:MAX_TOKEN]
-    offer = node.offers.check(token, stop.client.pseudonym, stop.passage.subject)
+    client, subject = stop.client, stop.passage.subject
+    offer = node.offers.check(token, client.pseudonym, subject, node.aliases(client))
     if not isinstance(offer, Offer):
         return _mishap(node, stop, _MISHAPS[offer])
     reason = fields.get(FIELD_REASON, "")
     if not is_reason(reason):
         return _mishap(node, stop, Mishap.REASON_MISSING, again=offer.to)
-    seconds = node.policy.acknowledgement_seconds
-    if not await asyncio.to_thread(node.acknowledgements.grant, offer, seconds):
+    if not await asyncio.to_thread(node.acknowledge, offer):
         return _mishap(node, stop, Mishap.USED, again=offer.to)
     await node.record(_acknowledged(node, stop, reason, fields.get(FIELD_DETAIL, "")))
     return _redirect(303, offer.to)

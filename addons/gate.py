@@ -315,8 +315,8 @@ class Gate:
         return session
 
     async def _let_pass(self, passage: Passage, session: Session) -> None:
-        """Count what passes; after an acknowledgement each connection is an event of its own."""
-        if not passage.verdict.acknowledged:
+        """Count what passes; by acknowledgement or exception, each connection is an event."""
+        if not passage.verdict.acknowledged and not passage.verdict.exception:
             self.node.count(passage, session.client)
             return
         event = self.node.event(
@@ -327,7 +327,7 @@ class Gate:
     async def failed(self, hook: str, subject: object) -> None:
         """Carry out `on_error` when a hook failed: what is listed is stopped in any case."""
         failing.close(subject)
-        self.node.errors += 1
+        self.node.counters.hook_errors += 1
         if isinstance(subject, http.HTTPFlow):
             session = self._session(subject.client_conn)
             stopped = STOPPED in subject.metadata

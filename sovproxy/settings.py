@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +19,7 @@ from pydantic_settings import (
 )
 
 from sovproxy.errors import SovproxyError
+from sovproxy.receivers import Receiver, distinct
 
 
 class UnusableConfig(SovproxyError):
@@ -80,10 +82,33 @@ class Settings(BaseSettings):
         default=None, description="Folder with services and operators that add to the shipped ones."
     )
 
+    fleet_url: str = Field(
+        default="",
+        pattern=r"^$|^https?://",
+        description="URL of the admin API for a node on another machine; empty: this machine's.",
+    )
+    fleet_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the roots that a node trusts for `fleet_url`; empty: public ones.",
+    )
+    forward: Annotated[tuple[Receiver, ...], AfterValidator(distinct)] = Field(
+        default=(),
+        description="Receivers that events are forwarded to: a `[[forward]]` each in the file; "
+        "their fields are in [siem.md](siem.md).",
+    )
+    metrics_open: bool = Field(
+        default=False, description="Whether this machine reads `/metrics` without a token."
+    )
+
     @property
     def api_url(self) -> str:
         """Base URL of the admin API as this machine reaches it."""
         return f"http://{self.api_host}:{self.api_port}"
+
+    @property
+    def fleet_api_url(self) -> str:
+        """Base URL of the admin API that this machine's node belongs to."""
+        return self.fleet_url or self.api_url
 
     @property
     def ca_folder(self) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import ssl
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from sovproxy.events.text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sovproxy.events.reader import Batch, SpoolReader
 
@@ -60,7 +62,8 @@ class Delivery:
     """Delivers what `reader` finds to the API at `api_url`, in a thread of its own.
 
     `token` is asked before every attempt, so that it can be renewed while the node runs. Proxy
-    settings of the environment are not used: they may well name the node itself.
+    settings of the environment are not used: they may well name the node itself. `authority` is a
+    PEM file of the roots to trust, instead of the public ones.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Delivery:
         token: Callable[[], str],
         limits: Limits | None = None,
         poll_seconds: float = 1.0,
+        *,
+        authority: Path | None = None,
     ) -> None:
         self.counters = DeliveryCounters()
         self._reader = reader
@@ -77,7 +82,10 @@ class Delivery:
         self._token = token
         self._full_limits = self._limits = limits or Limits()
         self._poll_seconds = poll_seconds
-        self._client = httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+        verify = ssl.create_default_context(cafile=str(authority)) if authority else True
+        self._client = httpx.Client(
+            timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=verify
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sovproxy-delivery", daemon=True)
 

@@ -84,6 +84,11 @@ class Pseudonyms:
                 self._use(self._read())
             return self._all_of(client)
 
+    def under(self, month: str, client: str) -> tuple[str, ...]:
+        """The pseudonyms of `client` under the keys of one month, by what this object knows."""
+        keys = self._keys.get(month, ())
+        return tuple(_pseudonym(month, key, client) for key in keys)
+
     def adopt(self, keys: Mapping[str, bytes]) -> bool:
         """Use these keys for new pseudonyms of their months; true if that changed anything.
 
@@ -146,7 +151,9 @@ class Pseudonyms:
 
     def _still_needed(self, keys: Keys) -> Keys:
         now = datetime.fromtimestamp(self._clock(), UTC)
-        return {month: key for month, key in keys.items() if _end(month) + self._retention > now}
+        return {
+            month: key for month, key in keys.items() if end_of_month(month) + self._retention > now
+        }
 
     def _read(self) -> Keys:
         try:
@@ -172,14 +179,15 @@ def _new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _end(month: str) -> datetime:
+def end_of_month(month: str) -> datetime:
+    """The instant (UTC) at which a month such as `2026-11` is over."""
     year, number = int(month[:4]), int(month[5:])
     return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
 def months_ahead(now: datetime) -> tuple[str, str]:
     """The present month and the next one."""
-    return now.strftime("%Y-%m"), _end(now.strftime("%Y-%m")).strftime("%Y-%m")
+    return now.strftime("%Y-%m"), end_of_month(now.strftime("%Y-%m")).strftime("%Y-%m")
 
 
 def _merged(own: Keys, given: Mapping[str, bytes]) -> Keys:

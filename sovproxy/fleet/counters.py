@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import ConfigDict, Field
+
+from sovproxy.decide.words import Action
+from sovproxy.events.event import Outcome
+
+if TYPE_CHECKING:
+    from sovproxy.decide.verdict import Verdict
 
 MAX_COUNT: Final = 2**53
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
@@ -39,6 +45,21 @@ class Counters:
     hook_errors: Count = 0
     unwritable_records: Count = 0
     delivery_failures: Count = 0
+
+    def note(self, verdict: Verdict, outcome: Outcome, *, decrypted: bool) -> None:
+        """Count a decision of which an event is made."""
+        if verdict.exception:
+            self.excepted += 1
+        elif verdict.acknowledged:
+            self.acknowledged += 1
+        elif verdict.action is Action.BLOCK:
+            self.blocked += 1
+        elif verdict.action is Action.WARN:
+            self.warned += 1
+        self.prompts += outcome is Outcome.PROMPTED
+        self.refused_connects += outcome is Outcome.CONNECT_REFUSED
+        self.closed += outcome is Outcome.CLOSED
+        self.decrypted += decrypted
 
     def snapshot(self) -> dict[str, int]:
         """The numbers by name."""

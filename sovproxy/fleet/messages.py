@@ -31,7 +31,7 @@ MAX_ACKNOWLEDGEMENTS: Final = 5000
 
 MAX_MONTHS: Final = 160
 MAX_RESOLUTIONS: Final = 1000
-MAX_POLICY: Final = 1024 * 1024
+MAX_POLICY: Final = 256 * 1024
 MAX_POSTED: Final = 200
 """Acknowledgements that a node posts at once."""
 
@@ -175,11 +175,12 @@ class NewAcknowledgements(BaseModel):
 
 
 class Resolved(BaseModel):
-    """Whom a pseudonym stands for: an address or an account's name."""
+    """Whom a pseudonym stands for: an address or an account's name; empty if `node` knows not."""
 
     model_config = Model
 
-    found: Annotated[str, _cleaned(256), StringConstraints(min_length=1, max_length=256)]
+    found: Annotated[str, _cleaned(200), StringConstraints(max_length=200)]
+    node: Word
 
 
 class PolicyReport(BaseModel):

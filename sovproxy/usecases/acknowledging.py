@@ -19,7 +19,7 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sovproxy.events.files import make_private_folder, replace_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 OFFER_SECONDS = 3600
@@ -50,18 +50,26 @@ class Offer:
 
 
 class Offers:
-    """Signs and checks the tokens on prompts, with a secret that never leaves the node."""
+    """Signs and checks the tokens on prompts, with a secret that never leaves the node.
 
-    def __init__(self, secret: bytes) -> None:
-        self._serializer = URLSafeTimedSerializer(secret, salt="sovproxy.acknowledgement")
+    `purpose` keeps tokens apart: one for asking grants nothing.
+    """
 
-    def make(self, client: str, subject: str, to: str) -> str:
+    def __init__(self, secret: bytes, purpose: str = "acknowledgement") -> None:
+        self._serializer = URLSafeTimedSerializer(secret, salt=f"sovproxy.{purpose}")
+
+    def make(self, client: str, subject: str, to: str, nonce: str = "") -> str:
         """Sign an offer to `client` (a pseudonym) for `subject` (a service id, or a host)."""
         path = to if is_local_path(to) and len(to) <= MAX_PATH else "/"
-        return str(self._serializer.dumps([client, subject, path, secrets.token_hex(8)]))
+        return str(self._serializer.dumps([client, subject, path, nonce or secrets.token_hex(8)]))
 
-    def check(self, token: str, client: str, subject: str) -> Offer | Refusal:
-        """The offer, if the token is ours, in time, and for this client and subject."""
+    def check(
+        self, token: str, client: str, subject: str, aliases: Collection[str] = ()
+    ) -> Offer | Refusal:
+        """The offer, if the token is ours, in time, and for this client and subject.
+
+        `aliases` are other pseudonyms of the client: its key may have changed meanwhile.
+        """
         if len(token) > MAX_TOKEN:
             return Refusal.FORGED
         try:
@@ -70,8 +78,8 @@ class Offers:
             return Refusal.EXPIRED
         except (BadSignature, TypeError):
             return Refusal.FORGED
-        same = (offer.client, offer.subject) == (client, subject)
-        return offer if same else Refusal.FORGED
+        theirs = offer.client == client or offer.client in aliases
+        return offer if theirs and offer.subject == subject else Refusal.FORGED
 
 
 def is_local_path(path: str) -> bool:

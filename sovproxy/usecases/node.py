@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.events.reader import SpoolReader
 from sovproxy.events.recorder import open_recorder
 from sovproxy.events.spool import SpoolUnwritable
+from sovproxy.fleet.counters import Counters
 from sovproxy.usecases.acknowledging import Acknowledgements, Offers, load_secret
 from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.membership import Member
 from sovproxy.usecases.resolving import Resolver
 from sovproxy.usecases.tokens import read_token
 
@@ -30,17 +33,24 @@ if TYPE_CHECKING:
     from sovproxy.decide.policy import Policy
     from sovproxy.events.event import Event
     from sovproxy.settings import Settings
+    from sovproxy.usecases.acknowledging import Offer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks: the address it connects from, its group or empty, and its pseudonym."""
+    """Who asks: its address, its group or empty, its pseudonym, its name if it signed in."""
 
     address: str
     group: str
     pseudonym: str
+    name: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What pseudonyms are made from: the name that it signed in with, else its address."""
+        return self.name or self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +90,27 @@ class Node:
         self.name = settings.node
         self.judge = Judge(settings)
         self.resolver = Resolver(settings.hosts_file)
-        self.offers = Offers(load_secret(folder / "secret"))
+        secret = load_secret(folder / "secret")
+        self.offers = Offers(secret)
+        self.asking = Offers(secret, "asking")
         self.acknowledgements = Acknowledgements(folder / "acknowledgements.json")
         self.recorder = open_recorder(folder / "spool", self.name)
         self._pseudonyms = Pseudonyms(folder / "pseudonym-keys.json", self.policy.retention_days)
         self.delivery = Delivery(
             SpoolReader(folder / "spool"),
-            settings.api_url,
+            settings.fleet_api_url,
             lambda: read_token(settings.node_token_file),
+            authority=settings.fleet_ca_file,
         )
-        self.errors = 0
-        """Hooks that failed since the start."""
+        self.counters = Counters()
+        self.member = Member(
+            settings,
+            folder,
+            judge=self.judge,
+            pseudonyms=self._pseudonyms,
+            counters=self.counters,
+            delivery=self.delivery,
+        )
 
     @property
     def policy(self) -> Policy:
@@ -98,12 +118,14 @@ class Node:
         return self.judge.policy
 
     def start(self) -> None:
-        """Begin to deliver events to the API."""
+        """Begin to deliver events to the API, and to follow it."""
         self.delivery.start()
+        self.member.follower.start()
 
     def close(self) -> None:
         """Put what was counted on disk and stop; what is not delivered stays in the spool."""
         self.recorder.close()
+        self.member.follower.stop()
         self.delivery.stop()
 
     def client(self, address: str, name: str = "") -> Client:
@@ -112,16 +134,39 @@ class Node:
             address=address,
             group=self.judge.group_of(address, name),
             pseudonym=self._pseudonyms.of(name or address),
+            name=name,
         )
+
+    def aliases(self, client: Client) -> tuple[str, ...]:
+        """Every pseudonym that the client has or had, as far as keys are kept."""
+        return self._pseudonyms.aliases(client.identity)
 
     def look(self, destination: Destination | Unreadable, client: Client) -> Passage:
         """Judge a destination as it stands, without resolving its name."""
-        verdict = self.judge.judge(destination, client.group)
+        clients = self.aliases(client) if self.judge.exceptions.exist else ()
+        verdict = self.judge.judge(destination, client.group, clients)
         passage = Passage(destination, verdict)
-        warned = verdict.action is Action.WARN
-        if warned and self.acknowledgements.holds(client.pseudonym, passage.subject):
+        if verdict.action is Action.WARN and self.has_acknowledged(client, passage.subject):
             return Passage(destination, verdict.acknowledge())
         return passage
+
+    def has_acknowledged(self, client: Client, subject: str) -> bool:
+        """Whether the client went on to `subject`, here or at another node, and may still."""
+        clients = self.aliases(client)
+        here = any(self.acknowledgements.holds(one, subject) for one in clients)
+        return here or self.member.holds(clients, subject)
+
+    def acknowledge(self, offer: Offer) -> bool:
+        """Redeem an offer, and tell the other nodes; False when it was used before.
+
+        On disk before it returns. Raises OSError when it cannot be written: nothing is granted.
+        """
+        seconds = self.policy.acknowledgement_seconds
+        until = time.time() + seconds
+        granted = self.acknowledgements.grant(offer, seconds)
+        if granted:
+            self.member.tell_acknowledged(offer.client, offer.subject, until)
+        return granted
 
     async def seek(self, host: str, port: int, client: Client) -> Passage:
         """Judge a host, and if its name may pass, the addresses that it resolves to.
@@ -164,6 +209,10 @@ class Node:
 
     def count(self, passage: Passage, client: Client) -> None:
         """Count a connection that was let through and needs no event."""
+        if passage.verdict.action is Action.OBSERVE:
+            self.counters.observed += 1
+        else:
+            self.counters.passed += 1
         self.recorder.count(rollup_key_of(passage.verdict, client.group))
 
     def event(
@@ -187,6 +236,9 @@ class Node:
             decrypted=decrypted,
             kind=kind,
         )
+        self.member.directory.note(client.identity)
+        if kind is EventKind.DECISION:
+            self.counters.note(passage.verdict, outcome, decrypted=decrypted)
         return event_of(passage.verdict, passage.destination, carried)
 
     async def fall_back(
@@ -238,5 +290,5 @@ class Node:
         try:
             await self.recorder.record(event)
         except SpoolUnwritable as error:
-            self.errors += 1
+            self.counters.unwritable_records += 1
             log.warning("event %s is not on record: %s", event.id, error)

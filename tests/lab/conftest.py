@@ -72,15 +72,21 @@ def me() -> str:
 
 @contextmanager
 def starting(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Proxy]]:
-    """Gives a function that starts proxies, and ends them all when nobody needs them any more."""
+    """Gives a function that starts proxies, and ends them all when nobody needs them any more.
+
+    `enrol` is called with a proxy that is about to start, to make it a node of a fleet.
+    """
     started: list[Proxy] = []
 
     def start(world: places.World | None = None, **more) -> Proxy:
         folder: Path = folders.mktemp("proxy")
         world = world or places.make_world(folder / "world")
         settings = {**world.settings, **more.pop("settings", {})}
+        enrol = more.pop("enrol", None)
         proxy = Proxy(folder / "data", settings, world=world, **more)
         started.append(proxy)
+        if enrol:
+            enrol(proxy)
         proxy.start()
         return proxy
 
