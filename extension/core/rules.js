@@ -7,7 +7,6 @@ import { ChosenBy } from "./words.js";
 
 /** What stands below a domain and is in no catalogue: what `*.domain` decides shows by it. */
 const ANY_LABEL = "sovproxy-any-name";
-const PER_REGEX = 12; // hosts in one expression: browsers refuse those over 2 kB of memory
 const STEP = 10; // between the priorities of two depths
 
 /**
@@ -42,9 +41,8 @@ export function compileRules(decider, situation) {
     rule(depth * STEP, stops, { requestDomains: names, regexFilter: "^https?://.+" }, situation),
   );
   for (const [depth, stops, names] of exact.all()) {
-    for (const some of chunks(names, PER_REGEX)) {
-      rules.push(rule(depth * STEP + 1, stops, { regexFilter: exactly(some) }, situation));
-    }
+    const condition = { requestDomains: names, regexFilter: hostOfDepth(depth) };
+    rules.push(rule(depth * STEP + 1, stops, condition, situation));
   }
   return rules.map((item, index) => ({ id: index + 1, ...item }));
 }
@@ -113,12 +111,10 @@ function rule(priority, stops, condition, { prompt }) {
   };
 }
 
-/** An expression that fits every URL at one of these hosts, and at none below them. */
-function exactly(names) {
-  const escaped = names.map((name) => name.replaceAll(".", "\\."));
-  return `^https?://(?:[^/@]*@)?(?:${escaped.join("|")})(?::[0-9]+)?/.*`;
-}
-
-function* chunks(items, size) {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+/**
+ * Fits a URL whose host has so many labels: with a domain of that depth, the domain itself and
+ * nothing below it. (Names as alternatives soon exceed the 2 kB that browsers give an expression.)
+ */
+function hostOfDepth(depth) {
+  return `^https?://(?:[^/@]*@)?(?:[a-z0-9_-]+[.]){${depth - 1}}[a-z0-9_-]+(?::[0-9]+)?/.*`;
 }

@@ -1,0 +1,18 @@
+// The language of our pages: the first of the reader's that we have, else the policy's.
+
+import { Language } from "../core/language.js";
+import { ownJson, readerLanguages } from "../shell/browser.js";
+
+export const CODES = ["en", "da", "de", "fr"];
+
+/** @param {string} code @returns {Promise<Language>} */
+export async function languageNamed(code) {
+  return new Language(await ownJson(`texts/${code}.json`));
+}
+
+/** As the proxy chooses: the policy's language wins whenever the reader accepts it. */
+export function readersCode(policyLanguage) {
+  const wanted = readerLanguages().map((tag) => tag.split("-")[0].toLowerCase());
+  if (wanted.includes(policyLanguage)) return policyLanguage;
+  return wanted.find((code) => CODES.includes(code)) ?? (CODES.includes(policyLanguage) ? policyLanguage : "en");
+}

@@ -1,0 +1,83 @@
+// The one file that touches browser APIs. Everything else gets what it needs from here.
+
+const api = globalThis.browser ?? globalThis.chrome;
+
+/** @returns {Promise<Record<string, unknown>>} what the administration has set */
+export async function managedSettings() {
+  try {
+    return await api.storage.managed.get();
+  } catch {
+    return {}; // Firefox throws when there is no policy
+  }
+}
+
+/** @param {string} name @returns {Promise<any>} what was stored, or undefined */
+export async function stored(name) {
+  return (await api.storage.local.get(name))[name];
+}
+
+/** @param {Record<string, unknown>} values */
+export const store = (values) => api.storage.local.set(values);
+
+/** The address of one of our pages. @param {string} path */
+export const pageAddress = (path) => api.runtime.getURL(path);
+
+/** Put these rules in force instead of those before, all at once. @param {object[]} rules */
+export function replaceRules(rules) {
+  // One after the other: two replacements at once would both add what neither has removed.
+  return navigator.locks.request("rules", async () => {
+    const old = await api.declarativeNetRequest.getDynamicRules();
+    const removeRuleIds = old.map((rule) => rule.id);
+    await api.declarativeNetRequest.updateDynamicRules({ removeRuleIds, addRules: rules });
+  });
+}
+
+/** Call when the browser or the extension starts. @param {() => void} listener */
+export function onStart(listener) {
+  api.runtime.onInstalled.addListener(listener);
+  api.runtime.onStartup.addListener(listener);
+}
+
+/** Call again and again, though the worker may die between. @param {string} name @param {number} minutes */
+export function every(name, minutes, listener) {
+  api.alarms.create(name, { periodInMinutes: minutes });
+  api.alarms.onAlarm.addListener((alarm) => {
+    if (alarm.name === name) listener();
+  });
+}
+
+/** Call once at an instant. @param {string} name @param {number} when Unix seconds */
+export const wakeAt = (name, when) => api.alarms.create(name, { when: when * 1000 });
+
+/** @param {(alarm: string) => void} listener */
+export const onWake = (listener) => api.alarms.onAlarm.addListener(({ name }) => listener(name));
+
+/**
+ * Answer messages of our own pages. The handler gives a promise of the answer.
+ * @param {(message: any) => Promise<any>} handler
+ */
+export function onMessage(handler) {
+  api.runtime.onMessage.addListener((message, sender, respond) => {
+    if (sender.id !== api.runtime.id) return false;
+    handler(message).then(
+      (answer) => respond({ answer }),
+      (error) => respond({ problem: error.message }),
+    );
+    return true;
+  });
+}
+
+/** Ask the background. Throws what went wrong there. @param {object} message */
+export async function ask(message) {
+  const { answer, problem } = await api.runtime.sendMessage(message);
+  if (problem) throw new Error(problem);
+  return answer;
+}
+
+/** The languages that the person reads, best first. @returns {string[]} */
+export const readerLanguages = () => [api.i18n.getUILanguage(), ...navigator.languages];
+
+/** A file of our own package, as JSON. @param {string} path */
+export async function ownJson(path) {
+  return (await fetch(api.runtime.getURL(path))).json();
+}

@@ -1,0 +1,73 @@
+"""Builds the companion extension: one source, a folder and a package for Chromium and for Firefox.
+
+`python tools/build_extension.py [FOLDER]` writes `chromium/`, `firefox/` and a zip of each below
+FOLDER (default `dist/`). Equal sources make equal packages, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+from sovproxy.prompt.export import texts_of
+from sovproxy.prompt.languages import languages
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+SOURCE: Final = ROOT / "extension"
+CODE: Final = ("core", "shell", "pages", "content", "_locales", "icons")
+FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
+"""The time of every file in a package: a zip can hold none earlier, and builds must be equal."""
+
+BACKGROUND: Final[dict[str, dict[str, Any]]] = {
+    "chromium": {"background": {"service_worker": "shell/background.js", "type": "module"}},
+    "firefox": {"background": {"scripts": ["shell/background.js"], "type": "module"}},
+}
+
+
+def build(target: Path) -> list[Path]:
+    """Build both packages below `target`, and give the paths of the zips."""
+    return [_build_one(target, browser) for browser in BACKGROUND]
+
+
+def _build_one(target: Path, browser: str) -> Path:
+    folder = target / browser
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in CODE:
+        if (SOURCE / name).is_dir():
+            shutil.copytree(SOURCE / name, folder / name)
+    shutil.copy(ROOT / "sovproxy" / "prompt" / "static" / "prompt.css", folder / "pages")
+    _write_json(folder / "manifest.json", _manifest(browser))
+    for language in languages():
+        _write_json(folder / "texts" / f"{language.code}.json", texts_of(language))
+    return _pack(folder, target / f"sovproxy-{browser}.zip")
+
+
+def _manifest(browser: str) -> dict[str, Any]:
+    shared = json.loads((SOURCE / "manifest.json").read_text("utf-8"))
+    overlay = SOURCE / f"manifest.{browser}.json"
+    own = json.loads(overlay.read_text("utf-8")) if overlay.exists() else {}
+    return shared | BACKGROUND[browser] | own
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _pack(folder: Path, package: Path) -> Path:
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), FIRST_DAY)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    return package
+
+
+if __name__ == "__main__":
+    for made in build(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"):
+        print(made)
