@@ -12,6 +12,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sovproxy.api.cookies import CSRF_HEADER, session_secret
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.signing_in import address_of, record_failure
+from sovproxy.api.throttle import network
 from sovproxy.usecases.sessions import find_session
 from sovproxy.usecases.tokens import Principal, Role, authenticate
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from sovproxy.api.throttle import Throttle
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_CHALLENGE = 'Bearer realm="sovproxy"'
+CHALLENGE = 'Bearer realm="sovproxy"'
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="`sovproxy tokens create`")
 
@@ -49,14 +51,14 @@ class Access:
         if principal.role not in self.roles:
             wanted = ", ".join(sorted(self.roles))
             detail = f"a token of the role {wanted} is wanted, this one is of {principal.role}"
-            headers = {"www-authenticate": f'{_CHALLENGE}, error="insufficient_scope"'}
+            headers = {"www-authenticate": f'{CHALLENGE}, error="insufficient_scope"'}
             raise ApiProblem(403, "forbidden", detail, headers)
         return principal
 
     def _caller(self, request: Request, services: Services, credentials: Credentials) -> Principal:
         if credentials is None and (secret := session_secret(request)):
             return _of_session(request, services, secret)
-        return _of_token(services, credentials)
+        return _of_token(request, services, credentials)
 
 
 class SignIn(Access):
@@ -64,24 +66,33 @@ class SignIn(Access):
 
     def _caller(self, request: Request, services: Services, credentials: Credentials) -> Principal:
         throttle: Throttle = request.app.state.throttle
-        address, now = request.client.host if request.client else "", services.clock()
-        wait = throttle.wait(address, now)
-        if wait:
-            detail = f"too many attempts from your address have failed; wait {wait} seconds"
-            raise ApiProblem(429, "too-many-attempts", detail, {"retry-after": str(wait)})
+        address, now = address_of(request), services.clock()
+        if wait := throttle.wait(address, now):
+            raise too_many(wait)
         try:
-            return _of_token(services, credentials)
+            return _of_token(request, services, credentials)
         except ApiProblem:
             throttle.failed(address, now)
+            record_failure(services.store, throttle, address, "token", now)
             raise
 
 
-def _of_token(services: Services, credentials: Credentials) -> Principal:
+def too_many(wait: int) -> ApiProblem:
+    """The answer to somebody who has to wait before the next attempt."""
+    detail = f"too many attempts have failed; wait {wait} seconds"
+    return ApiProblem(429, "too-many-attempts", detail, {"retry-after": str(wait)})
+
+
+def _of_token(request: Request, services: Services, credentials: Credentials) -> Principal:
     if credentials is None:
-        raise _unauthorized("this address needs a bearer token", _CHALLENGE)
+        raise _unauthorized("this address needs a bearer token", CHALLENGE)
     principal = authenticate(services.store, credentials.credentials, services.clock())
     if principal is None:
-        challenge = f'{_CHALLENGE}, error="invalid_token"'
+        # Good tokens pass whatever others behind the same address do: nodes go on delivering.
+        throttle: Throttle = request.app.state.throttle
+        if wait := throttle.guesses.check(network(address_of(request)), services.clock()):
+            raise too_many(wait)
+        challenge = f'{CHALLENGE}, error="invalid_token"'
         raise _unauthorized("the token is unknown, expired or revoked", challenge)
     return principal
 
@@ -89,7 +100,7 @@ def _of_token(services: Services, credentials: Credentials) -> Principal:
 def _of_session(request: Request, services: Services, secret: str) -> Principal:
     session = find_session(services.store, secret, services.clock())
     if session is None:
-        raise _unauthorized("the session has ended; sign in again", _CHALLENGE)
+        raise _unauthorized("the session has ended; sign in again", CHALLENGE)
     shown = request.headers.get(CSRF_HEADER, "")
     if request.method not in _SAFE and not hmac.compare_digest(
         shown.encode(), session.csrf.encode()

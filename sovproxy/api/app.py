@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from sovproxy.api import problems
+from sovproxy.api import policy_problems, problems
 from sovproxy.api.background import lifespan
 from sovproxy.api.body_limit import BodyLimit
 from sovproxy.api.headers import SecurityHeaders
@@ -24,6 +24,8 @@ from sovproxy.api.routes import (
     findings,
     fleet,
     forwarding,
+    policy,
+    policy_drafts,
     resolutions,
     session,
     status,
@@ -49,6 +51,8 @@ ROUTERS = (
     fleet.router,
     forwarding.router,
     exceptions.router,
+    policy.router,
+    policy_drafts.router,
     audit.router,
     session.router,
     accounts.router,
@@ -77,12 +81,13 @@ def bare_app() -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    by_path = {**events.BODY_BYTES, **fleet.BODY_BYTES}
+    by_path = {**events.BODY_BYTES, **fleet.BODY_BYTES, **policy.BODY_BYTES}
     app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=by_path)
     app.add_middleware(SecurityHeaders)
     app.state.throttle = Throttle()
     app.state.streams = Streams()
     problems.install(app)
+    policy_problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

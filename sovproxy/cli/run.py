@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+from datetime import UTC, datetime
 
 import typer
 
@@ -13,9 +14,10 @@ from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
+from sovproxy.usecases.accounts import first_link
 from sovproxy.usecases.judging import Judge
 from sovproxy.usecases.running import Supervisor, processes_of
-from sovproxy.usecases.tokens import ensure_first_admin, ensure_node_token
+from sovproxy.usecases.tokens import ensure_node_token
 
 
 def run() -> None:
@@ -27,27 +29,27 @@ def run() -> None:
     settings = or_exit(Settings)
     or_exit(lambda: make_private_folder(settings.data_dir))
     judge = or_exit(lambda: Judge(settings))  # refuse a bad policy or catalogue before starting
-    token = or_exit(lambda: _prepare(settings))
+    code = or_exit(lambda: _prepare(settings))
     supervisor = Supervisor(processes_of(settings))
     supervisor.heed_signals()
     try:
-        supervisor.run(lambda: typer.echo(_welcome(settings, judge, token)))
+        supervisor.run(lambda: typer.echo(_welcome(settings, judge, code)))
     except SovproxyError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILURE) from None
 
 
 def _prepare(settings: Settings) -> str | None:
-    """Make the store and the tokens; the first admin's token, once."""
+    """Make the store and the node's token, and the first admin's link while there is no admin."""
     store = open_store(settings.effective_store_url)
     try:
         ensure_node_token(store, settings.node_token_file, settings.node)
-        return ensure_first_admin(store)
+        return first_link(store, datetime.now(UTC))
     finally:
         store.close()
 
 
-def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
+def _welcome(settings: Settings, judge: Judge, code: str | None) -> str:
     proxy = f"http://{settings.proxy_host}:{settings.proxy_port}"
     policy, authority = judge.policy, shlex.quote(str(settings.ca_certificate))
     lines = [
@@ -57,11 +59,11 @@ def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
         f"  Proxy        {proxy}",
         f"  PAC          {settings.api_url}/proxy.pac",
         f"  API          {settings.api_url}/api/v1  (description: {settings.api_url}/openapi.json)",
-        f"  Console      {settings.api_url}/console/  (sign in with the admin token)",
+        f"  Console      {settings.api_url}/console/",
         f"  CA           {settings.api_url}/ca.pem  (to be trusted by the workstations' browsers)",
         f"  Data         {settings.data_dir}",
-        f"  Admin token  {token or 'made at the first start; `tokens create` makes more'}",
         "",
+        *_first_steps(settings, code),
         "See a prompt:",
         f"  curl -x {proxy} --cacert {authority} https://zoom.us/j/123",
         "See the events:",
@@ -70,6 +72,18 @@ def _welcome(settings: Settings, judge: Judge, token: str | None) -> str:
         *_doubts(judge),
     ]
     return "\n".join(lines)
+
+
+def _first_steps(settings: Settings, code: str | None) -> list[str]:
+    """How the first admin comes in; nothing once there is one."""
+    if code is None:
+        return []
+    return [
+        "Nobody can administer it yet. Open this link to become the first admin; it works once,",
+        "for 24 hours, and until the next start:",
+        f"  {settings.api_url}/console/first?code={code}",
+        "",
+    ]
 
 
 def _doubts(judge: Judge) -> list[str]:

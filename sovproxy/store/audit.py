@@ -11,13 +11,20 @@ from sovproxy.store.tables import AUDIT, AuditRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Connection
+
     from sovproxy.store.database import Store
 
 
 def append_entry(store: Store, row: AuditRow) -> None:
     """Add an entry; it is durable when this returns. Raises StoreUnavailable."""
     with store.writing() as connection:
-        connection.execute(insert(AUDIT).values(row.model_dump(exclude={"seq"})))
+        add_entry(connection, row)
+
+
+def add_entry(connection: Connection, row: AuditRow) -> None:
+    """Add an entry in the same transaction as the change that it tells of."""
+    connection.execute(insert(AUDIT).values(row.model_dump(exclude={"seq"})))
 
 
 def list_entries(

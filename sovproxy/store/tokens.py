@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, select, update
 
-from sovproxy.store.tables import TOKENS, TokenRow
+from sovproxy.store.audit import add_entry
+from sovproxy.store.sessions import delete_sessions_of
+from sovproxy.store.tables import TOKENS, AuditRow, TokenRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from sovproxy.store.database import Store
 
 
-def insert_token(store: Store, row: TokenRow) -> None:
-    """Store a token. Raises StoreUnavailable."""
+def insert_token(store: Store, row: TokenRow, entry: AuditRow | None = None) -> None:
+    """Store a token, perhaps with the audit entry that tells of it. Raises StoreUnavailable."""
     with store.writing() as connection:
         connection.execute(insert(TOKENS).values(row.model_dump()))
-
-
-def insert_unless_usable(store: Store, row: TokenRow) -> bool:
-    """Store a token unless one of its role can be used at its `created`; say whether it was.
-
-    Raises StoreUnavailable.
-    """
-    with store.writing() as connection:
-        if _has_usable(connection, row.role, row.created):
-            return False
-        connection.execute(insert(TOKENS).values(row.model_dump()))
-        return True
+        if entry:
+            add_entry(connection, entry)
 
 
 def get_token(store: Store, token_id: str) -> TokenRow | None:
@@ -47,21 +37,17 @@ def list_tokens(store: Store) -> list[TokenRow]:
         return [TokenRow(**row) for row in connection.execute(query).mappings()]
 
 
-def revoke_token(store: Store, token_id: str, now: int) -> bool:
-    """Mark a token as revoked at `now` (Unix µs); False if there is no such token in force.
+def revoke_token(store: Store, token_id: str, now: int, entry: AuditRow | None = None) -> bool:
+    """Mark a token as revoked at `now` (Unix µs) and end its sessions; False if there is no such
+    token in force.
 
     Raises StoreUnavailable.
     """
     statement = update(TOKENS).where(TOKENS.c.id == token_id, TOKENS.c.revoked.is_(None))
     with store.writing() as connection:
-        return connection.execute(statement.values(revoked=now)).rowcount == 1
-
-
-def _has_usable(connection: Connection, role: str, now: int) -> bool:
-    expires = TOKENS.c.expires
-    query = select(TOKENS.c.id).where(
-        TOKENS.c.role == role,
-        TOKENS.c.revoked.is_(None),
-        or_(expires.is_(None), expires > now),
-    )
-    return connection.execute(query.limit(1)).first() is not None
+        if connection.execute(statement.values(revoked=now)).rowcount != 1:
+            return False
+        delete_sessions_of(connection, token_id)
+        if entry:
+            add_entry(connection, entry)
+        return True

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder, replace_private
-from sovproxy.events.text import visible
+from sovproxy.events.text import clean_text, visible
 from sovproxy.store import tokens as rows
 from sovproxy.store.tables import TokenRow
+from sovproxy.usecases.auditing import Act, act_entry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +32,6 @@ DEFAULT_DAYS: Final = 365
 MAX_DAYS: Final = 3650
 RENEW_DAYS: Final = 90
 MAX_NAME: Final = 64
-FIRST_ADMIN: Final = "first-admin"
 
 _TOKEN = re.compile(r"sov_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _DAY: Final = 86400 * 1_000_000
@@ -51,13 +51,29 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+MAY_SEE_EVENTS: Final = frozenset({Role.ANALYST, Role.ADMIN})
+"""Events carry pseudonyms of persons. Auditors see counts and the audit, but no events."""
+
+ACCOUNT_PREFIX: Final = "acc-"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the token's public id, its name and its role."""
+    """Who calls, with a role: a token, or a person with an account, by its public id."""
 
     token_id: str
     name: str
     role: Role
+
+    @property
+    def is_account(self) -> bool:
+        """Whether this is a person with an account, and no token."""
+        return self.token_id.startswith(ACCOUNT_PREFIX)
+
+
+def command_line(user: str) -> Principal:
+    """Whoever may use the store on its own machine; the audit names the system's user."""
+    return Principal("cli", clean_text(user, MAX_NAME) or "?", Role.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,19 @@ def create_token(
     return token
 
 
+def create_token_as(
+    store: Store, principal: Principal, now: datetime, *, role: Role, name: str, days: int
+) -> tuple[str, TokenFacts]:
+    """Make a token for somebody, with an entry in the audit; give it and what may be shown of it.
+
+    Raises InvalidToken for a bad name or lifetime, StoreUnavailable.
+    """
+    token, row = _make(role, name, days, _microseconds(now))
+    details = {"id": row.id, "name": name, "role": role, "days": days}
+    rows.insert_token(store, row, act_entry(principal, Act.TOKEN_CREATE, details, now=now))
+    return token, _facts(row, row.created)
+
+
 def authenticate(store: Store, token: str, now: datetime | None = None) -> Principal | None:
     """Say whose token this is; None if it is unknown, expired or revoked.
 
@@ -96,26 +125,28 @@ def authenticate(store: Store, token: str, now: datetime | None = None) -> Princ
 def list_tokens(store: Store, now: datetime | None = None) -> list[TokenFacts]:
     """List all tokens, oldest first. Raises StoreUnavailable."""
     at = _microseconds(now)
-    return [
-        TokenFacts(row.id, row.name, row.role, row.created, row.expires, _state(row, at))
-        for row in rows.list_tokens(store)
-    ]
+    return [_facts(row, at) for row in rows.list_tokens(store)]
 
 
-def revoke_token(store: Store, token_id: str, now: datetime | None = None) -> None:
-    """Make a token useless from now on. Raises InvalidToken if there is none, StoreUnavailable."""
-    if not rows.revoke_token(store, token_id, _microseconds(now)):
+def revoke_token(
+    store: Store, token_id: str, now: datetime | None = None, by: Principal | None = None
+) -> None:
+    """Make a token useless from now on, and end its sessions.
+
+    `by` leaves an entry in the audit. Raises InvalidToken if there is none, StoreUnavailable.
+    """
+    entry = act_entry(by, Act.TOKEN_REVOKE, {"id": token_id[:64]}, now=now) if by else None
+    if not rows.revoke_token(store, token_id, _microseconds(now), entry):
         message = f"there is no token in force with the id {visible(token_id[:64])}"
         raise InvalidToken(f"{message}; `sovproxy tokens list` shows the ids")
 
 
-def ensure_first_admin(store: Store, now: datetime | None = None) -> str | None:
-    """Make the first admin's token, once: None if an admin's token is in force already.
-
-    Raises StoreUnavailable.
-    """
-    token, row = _make(Role.ADMIN, FIRST_ADMIN, DEFAULT_DAYS, _microseconds(now))
-    return token if rows.insert_unless_usable(store, row) else None
+def token_principal(store: Store, token_id: str, now: datetime) -> Principal | None:
+    """Who a token with this public id stands for, if it is in force. Raises StoreUnavailable."""
+    row = rows.get_token(store, token_id)
+    if row is None or _state(row, _microseconds(now)) != "valid":
+        return None
+    return Principal(row.id, row.name, Role(row.role))
 
 
 def ensure_node_token(store: Store, path: Path, node: str, now: datetime | None = None) -> None:
@@ -168,6 +199,10 @@ def _make(role: Role, name: str, days: int, now: int) -> tuple[str, TokenRow]:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _facts(row: TokenRow, at: int) -> TokenFacts:
+    return TokenFacts(row.id, row.name, row.role, row.created, row.expires, _state(row, at))
 
 
 def _state(row: TokenRow, now: int) -> str:

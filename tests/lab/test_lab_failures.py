@@ -211,11 +211,11 @@ class Api:
 _TOKENS = """
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.tokens import ensure_first_admin, ensure_node_token
+from sovproxy.usecases.tokens import Role, create_token, ensure_node_token
 settings = Settings()
 store = open_store(settings.effective_store_url)
 ensure_node_token(store, settings.node_token_file, settings.node)
-print(ensure_first_admin(store) or "")
+print(create_token(store, Role.ADMIN, "admin"))
 """
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import stat
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from sovproxy.usecases.tokens import (
     Role,
     authenticate,
     create_token,
-    ensure_first_admin,
     ensure_node_token,
     list_tokens,
     read_token,
@@ -78,27 +76,6 @@ def test_a_revoked_token_is_nobody_and_stays_listed(store):
 def test_a_bad_name_or_lifetime_is_refused(store, name, days):
     with pytest.raises(InvalidToken, match="wanted"):
         create_token(store, Role.NODE, name, days)
-
-
-def test_the_first_admin_is_made_once_even_by_two_at_a_time(store):
-    tokens = []
-    threads = [
-        threading.Thread(target=lambda: tokens.append(ensure_first_admin(store))) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    [token] = [item for item in tokens if item]
-    principal = authenticate(store, token)
-    assert principal is not None
-    assert principal.role is Role.ADMIN
-
-
-def test_a_new_first_admin_is_made_when_the_old_one_is_gone(store):
-    ensure_first_admin(store)
-    revoke_token(store, list_tokens(store)[0].id)
-    assert ensure_first_admin(store) is not None
 
 
 def test_the_nodes_token_is_private_and_kept_while_it_works(store, tmp_path):
