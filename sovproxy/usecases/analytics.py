@@ -17,12 +17,14 @@ from sovproxy.store.newness import first_record, new_values
 from sovproxy.store.records import split_control
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.searching import Counts, FilterInput, counts_of
+from sovproxy.usecases.suppressing import SuppressionKind, suppressed_values, suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sovproxy.store.counting import Counted
     from sovproxy.store.database import Store
+    from sovproxy.usecases.suppressing import Suppression
 
 MAX_FACET_VALUES: Final = 20
 MAX_BUCKETS: Final = 500
@@ -104,10 +106,14 @@ class NewValue(BaseModel):
 
 
 class NewInRange(BaseModel):
-    """What was never seen before the range, newest first, 50 of each at most."""
+    """What was never seen before the range, newest first, 50 of each at most.
+
+    `suppressed` is how many more there are that somebody does not want to see.
+    """
 
     services: list[NewValue]
     networks: list[NewValue]
+    suppressed: int = Field(default=0, examples=[3])
 
 
 class Decrypted(BaseModel):
@@ -187,7 +193,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
         flows=_flows(found),
         trend=_drawn(excluding.trend(store, asked, width), since, until, width),
         services=_counts(found, Facet.SERVICE, TOP_SERVICES),
-        new=_new(store, asked),
+        new=_new(store, asked, now),
     )
 
 
@@ -264,9 +270,18 @@ def _top(links: Counter[tuple[str, str, str]], place: int, limit: int) -> set[st
     return {name for name, _ in totals.most_common(limit)}
 
 
-def _new(store: Store, asked: Filter) -> NewInRange:
-    def values(kind: str) -> list[NewValue]:
-        found = new_values(store, kind, asked, MAX_NEW)
-        return [NewValue(value=value, first=first) for value, first in found]
+def _new(store: Store, asked: Filter, now: datetime) -> NewInRange:
+    in_force = suppressions(store, now)
+    services, hidden = _new_values(store, SuppressionKind.SERVICE, asked, in_force)
+    networks, more = _new_values(store, SuppressionKind.ASN, asked, in_force)
+    return NewInRange(services=services, networks=networks, suppressed=hidden + more)
 
-    return NewInRange(services=values("service"), networks=values("asn"))
+
+def _new_values(
+    store: Store, kind: SuppressionKind, asked: Filter, in_force: Sequence[Suppression]
+) -> tuple[list[NewValue], int]:
+    """The new values of one field that are not suppressed, and how many are."""
+    out = suppressed_values(in_force, kind)
+    found = new_values(store, kind.value, asked, MAX_NEW + len(out))
+    shown = [NewValue(value=value, first=first) for value, first in found if value not in out]
+    return shown[:MAX_NEW], len(found) - len(shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -17,8 +17,8 @@ FOUND = "10.12.4.7"
 
 
 @pytest.fixture
-def clock(services):
-    moment = SimpleNamespace(now=services.clock())
+def clock():
+    moment = SimpleNamespace(now=datetime(2026, 11, 23, 8, 30, tzinfo=UTC))
     moment.later = lambda **values: setattr(moment, "now", moment.now + timedelta(**values))
     return moment
 
