@@ -19,25 +19,33 @@ _TOO_LARGE = 413
 
 
 class BodyLimit:
-    """Refuses bodies over the limit (bytes), by the length they announce or while they arrive."""
+    """Refuses bodies over the limit (bytes), by the length they announce or while they arrive.
+
+    `by_path` holds limits by address; one that ends with a slash counts for all below it.
+    """
 
     def __init__(self, app: ASGIApp, default: int, by_path: Mapping[str, int]) -> None:
         self._app = app
         self._default = default
         self._by_path = by_path
+        self._below = {path: size for path, size in by_path.items() if path.endswith("/")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._by_path.get(scope["path"], self._default)
+        limit = self._limit(scope["path"])
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > limit:
             response = on_http_exception(Request(scope), HTTPException(_TOO_LARGE))
             await response(scope, receive, send)
             return
         await self._app(scope, _limited(receive, limit), send)
+
+    def _limit(self, path: str) -> int:
+        below = (size for start, size in self._below.items() if path.startswith(start))
+        return self._by_path.get(path) or next(below, self._default)
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  # FastAPI reads annotations
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003  # FastAPI reads annotations
 from typing import Annotated, Protocol, cast
@@ -14,6 +14,8 @@ from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.exception_desk import DEFAULT_MAX_DAYS
+from sovproxy.usecases.forwarding import Forwarding
+from sovproxy.usecases.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
 
 
 class Judge(Protocol):
@@ -63,6 +65,8 @@ class Services:
     clock: Callable[[], datetime] = _utc_now
     exception_days: Callable[[], int] = lambda: DEFAULT_MAX_DAYS
     bundles: Bundles | None = None
+    policies: PolicyDesk | None = None
+    forwarding: Forwarding = field(default_factory=Forwarding)
 
 
 def services_of(request: Request) -> Services:

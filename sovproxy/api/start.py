@@ -15,7 +15,9 @@ from sovproxy.store.database import open_store
 from sovproxy.usecases.bundles import Bundles
 from sovproxy.usecases.exceptions import ExceptionsInForce
 from sovproxy.usecases.fleet import fleet_keys
+from sovproxy.usecases.forwarding import Forwarding
 from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policies import PolicyDesk
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -33,7 +35,9 @@ def app_of(settings: Settings) -> FastAPI:
     store = open_store(settings.effective_store_url)
     exceptions = ExceptionsInForce(store)
     judge.exceptions = exceptions.read(datetime.now(UTC))
-    threading.Thread(target=_follow, args=(judge, exceptions), name="refresh", daemon=True).start()
+    desk = PolicyDesk(store, judge, settings.data_dir)
+    desk.keep_in_step()
+    threading.Thread(target=_follow, args=(desk, exceptions), name="refresh", daemon=True).start()
     app = create_app(
         Services(
             store=store,
@@ -46,20 +50,22 @@ def app_of(settings: Settings) -> FastAPI:
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),
+            policies=desk,
             bundles=Bundles(judge, settings.data_dir / "fleet" / "bundle-key.pem"),
+            forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )
     mount_console(app, judge)
     return app
 
 
-def _follow(judge: Judge, exceptions: ExceptionsInForce) -> None:
+def _follow(desk: PolicyDesk, exceptions: ExceptionsInForce) -> None:
     """Notice changes of policy, databases and exceptions, for as long as the process lives."""
     while True:
         time.sleep(REFRESH_SECONDS)
         try:
-            judge.refresh()
-            judge.exceptions = exceptions.read(datetime.now(UTC))
+            desk.keep_in_step()
+            desk.judge.exceptions = exceptions.read(datetime.now(UTC))
         except Exception:
             log.exception("refresh failed; what was in force stays in force")
 

@@ -161,9 +161,7 @@ def _added(text: str, place: yaml.MappingNode, entry: str) -> _Piece:
     return _Piece(after, after, f"\n{indent}{entry}")
 
 
-def _without(
-    text: str, place: yaml.MappingNode, found: tuple[yaml.Node, yaml.Node]
-) -> _Piece:
+def _without(text: str, place: yaml.MappingNode, found: tuple[yaml.Node, yaml.Node]) -> _Piece:
     """Take an entry out: with its lines in a block, with its comma between braces."""
     at = place.value.index(found)
     start, end = int(found[0].start_mark.index), _end(text, found[1])
@@ -200,9 +198,7 @@ def _insert(text: str, rule: Mapping[str, object], at: int) -> str:
     return _Piece(start, max(start, end), f"\n{_block(rule, _STEP)}").of(text)
 
 
-def _into_block(
-    text: str, node: yaml.SequenceNode, rule: Mapping[str, object], at: int
-) -> _Piece:
+def _into_block(text: str, node: yaml.SequenceNode, rule: Mapping[str, object], at: int) -> _Piece:
     indent = int(node.start_mark.column)
     if at == len(node.value):
         end = _line_end(text, _end(text, node))

@@ -6,6 +6,8 @@ the store counts; every API process keeps the file of its machine in step with i
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003  # the models read them
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -20,7 +22,9 @@ from sovproxy.policy.load import check_bytes, read_bytes, version_of
 from sovproxy.store import policies as rows
 from sovproxy.store.tables import PolicyVersionRow
 from sovproxy.store.times import from_microseconds, microseconds
-from sovproxy.usecases.auditing import Act, act_entry
+from sovproxy.usecases.auditing import Act, act_entry, given, record_act
+from sovproxy.usecases.simulating import Replay
+from sovproxy.usecases.turns import Turns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +32,16 @@ if TYPE_CHECKING:
     from sovproxy.policy.load import Checked
     from sovproxy.store.database import Store
     from sovproxy.usecases.judging import Judge
+    from sovproxy.usecases.simulation import Simulation, SimulationInput
     from sovproxy.usecases.tokens import Principal
+
+log = logging.getLogger(__name__)
 
 MAX_COMMENT: Final = 500
 MAX_VERSIONS: Final = 200
+MAX_SIMULATIONS: Final = 4
+"""At the same time in one process, and one of each person."""
+
 DRAFT_FILE: Final = "draft"
 """What problems call a text that is in no file."""
 
@@ -67,8 +77,18 @@ class NoSuchVersion(SovproxyError):
         super().__init__(f"there is no version {number} of the policy")
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Who changes the policy, when, why, and which version was the newest when they began."""
+
+    principal: Principal
+    now: datetime
+    based_on: int
+    comment: str = ""
+
+
 class Version(BaseModel):
-    """One version: who put it in force, when, why, and from what. `digest` is what verdicts name."""
+    """One version: who put it in force, when, why, from what. `digest` is what verdicts name."""
 
     number: int = Field(examples=[4])
     time: datetime
@@ -148,6 +168,8 @@ class PolicyDesk:
         self.store = store
         self.judge = judge
         self._data_dir = data_dir
+        self._turns = Turns(MAX_SIMULATIONS)
+        self._problem = ""
 
     def check(self, text: str, file: str = DRAFT_FILE) -> Checked:
         """Check a text against what this installation knows. Raises InvalidFile."""
@@ -174,6 +196,21 @@ class PolicyDesk:
             warnings=[_finding(problem, "warning") for problem in checked.warnings],
         )
 
+    def simulate(
+        self, principal: Principal, text: str, asked: SimulationInput, now: datetime
+    ) -> Simulation:
+        """Replay recorded traffic under a draft. It leaves an audit entry.
+
+        Raises InvalidFile, InvalidSimulation, Busy, StoreUnavailable.
+        """
+        draft = self.check(text).policy
+        with self._turns.taken(principal.token_id):
+            found = Replay(self.judge, draft, asked, now).run(self.store)
+        details = {"digest": draft.version, **given(asked)}
+        act = Act.POLICY_SIMULATE
+        record_act(self.store, principal, act, details, rows=len(found.examples), now=now)
+        return found
+
     def in_force(self) -> InForce:
         """Give the policy in force, and who applied it. Raises StoreUnavailable."""
         file, newest = self.judge.policy_file, rows.newest_version(self.store)
@@ -194,43 +231,42 @@ class PolicyDesk:
             text=text,
         )
 
-    def apply(
-        self,
-        principal: Principal,
-        text: str,
-        comment: str,
-        based_on: int,
-        now: datetime,
-        origin: Origin = Origin.EDIT,
-    ) -> Version:
-        """Put a text in force as a new version, if `based_on` is the newest one still.
+    def apply(self, deed: Deed, text: str, origin: Origin = Origin.EDIT) -> Version:
+        """Put a text in force as a new version, if the deed is based on the newest one still.
 
-        Raises InvalidFile, PolicyConflict, StoreUnavailable, OSError.
+        Raises InvalidFile, PolicyConflict, StoreUnavailable.
         """
-        made = self._row(principal, text, comment, now, origin)
-        return self._append(principal, Act.POLICY_APPLY, made, based_on, now)
+        return self._append(deed, Act.POLICY_APPLY, self._row(deed, text, origin))
 
-    def roll_back(
-        self, principal: Principal, number: int, comment: str, based_on: int, now: datetime
-    ) -> Version:
+    def roll_back(self, deed: Deed, number: int) -> Version:
         """Put the text of an older version in force again, as a new one.
 
         Raises NoSuchVersion, InvalidFile when it is no longer fit for use, PolicyConflict,
-        StoreUnavailable, OSError.
+        StoreUnavailable.
         """
         text = version_text(self.store, number).text
-        made = self._row(principal, text, comment, now, Origin.ROLLBACK, number)
-        return self._append(principal, Act.POLICY_ROLLBACK, made, based_on, now)
+        made = self._row(deed, text, Origin.ROLLBACK, number)
+        return self._append(deed, Act.POLICY_ROLLBACK, made)
 
-    def to_settings(
-        self, principal: Principal, comment: str, based_on: int, now: datetime
-    ) -> Version:
+    def to_settings(self, deed: Deed) -> Version:
         """Go back to the policy of the settings, on every machine to its own.
 
-        Raises InvalidFile when that is not fit for use, PolicyConflict, StoreUnavailable, OSError.
+        Raises InvalidFile when that is not fit for use, PolicyConflict, StoreUnavailable.
         """
-        made = self._row(principal, self._settings_text(), comment, now, Origin.SETTINGS)
-        return self._append(principal, Act.POLICY_TO_SETTINGS, made, based_on, now)
+        made = self._row(deed, self._settings_text(), Origin.SETTINGS)
+        return self._append(deed, Act.POLICY_TO_SETTINGS, made)
+
+    def keep_in_step(self) -> None:
+        """Follow and refresh, whatever happens: what fails is logged once and tried again."""
+        problem = ""
+        try:
+            self.follow()
+        except (SovproxyError, OSError) as error:
+            problem = str(error)
+        if problem and problem != self._problem:
+            log.warning("policy: the one applied last cannot be brought here: %s", problem)
+        self._problem = problem
+        self.judge.refresh()
 
     def follow(self) -> bool:
         """Bring this machine's file in step with the newest version; true if it was changed.
@@ -250,58 +286,42 @@ class PolicyDesk:
     def _settings_text(self) -> str:
         return read_bytes(self.judge.policy_file.source).decode("utf-8", "replace")
 
-    def _row(
-        self,
-        principal: Principal,
-        text: str,
-        comment: str,
-        now: datetime,
-        origin: Origin,
-        source: int = 0,
-    ) -> PolicyVersionRow:
+    def _row(self, deed: Deed, text: str, origin: Origin, source: int = 0) -> PolicyVersionRow:
         policy = self.check(text).policy
         return PolicyVersionRow(
             number=0,
-            time=microseconds(now),
+            time=microseconds(deed.now),
             origin=origin,
             source=source,
-            author=principal.token_id,
-            author_name=principal.name,
-            comment=comment,
+            author=deed.principal.token_id,
+            author_name=deed.principal.name,
+            comment=deed.comment,
             policy=policy.id,
             digest=policy.version,
             text=text,
         )
 
-    def _append(
-        self,
-        principal: Principal,
-        act: Act,
-        made: PolicyVersionRow,
-        based_on: int,
-        now: datetime,
-    ) -> Version:
+    def _append(self, deed: Deed, act: Act, made: PolicyVersionRow) -> Version:
         newest = rows.newest_number(self.store)
-        if newest != based_on:
-            raise PolicyConflict(based_on, newest)
-        new = [] if newest else self._imported(principal, now)
+        if newest != deed.based_on:
+            raise PolicyConflict(deed.based_on, newest)
+        new = [] if newest else self._imported(deed)
         made.number = newest + len(new) + 1
         details = made.model_dump(include={"number", "comment", "digest", "policy", "source"})
-        entry = act_entry(principal, act, details, now=now)
+        entry = act_entry(deed.principal, act, details, now=deed.now)
         if not rows.append_versions(self.store, [*new, made], newest, entry):
-            raise PolicyConflict(based_on, rows.newest_number(self.store))
-        self.follow()
-        self.judge.refresh()
+            raise PolicyConflict(deed.based_on, rows.newest_number(self.store))
+        self.keep_in_step()
         return _version(made)
 
-    def _imported(self, principal: Principal, now: datetime) -> list[PolicyVersionRow]:
+    def _imported(self, deed: Deed) -> list[PolicyVersionRow]:
         """What was in force before the first version: it can be compared with and rolled back to.
 
         One that is too large for the history, or that is not fit for use any more, is left out.
         """
-        source = str(self.judge.policy_file.source)[-MAX_COMMENT:]
+        comment = str(self.judge.policy_file.source)[-MAX_COMMENT:]
         try:
-            row = self._row(principal, self._settings_text(), source, now, Origin.IMPORT)
+            row = self._row(replace(deed, comment=comment), self._settings_text(), Origin.IMPORT)
         except InvalidFile:
             return []
         row.number = 1
