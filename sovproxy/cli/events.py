@@ -1,8 +1,10 @@
 """`sovproxy events`: search, follow and export what is on record.
 
 Filters are FIELD=VALUE: since, until, service, operator, control, standing, action, rule, group,
-node, client, host. One field given several times fits if any value does; all fields must fit. Times
-are ISO 8601 with zone, or how long ago: 30m, 24h, 7d. A host `.zoom.us` is every host below it.
+node, client, host, host_contains, location, asn, kind, outcome, transport, decrypted, and without
+(`without=service:zoom`). One field given several times fits if any value does; all fields must fit.
+Times are ISO 8601 with zone, or how long ago: 30m, 24h, 7d. A host `.zoom.us` is every host below
+it. Every look leaves an entry in the audit.
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ import typer
 from pydantic import ValidationError
 
 from sovproxy.cli.exits import FAILURE, or_exit
+from sovproxy.cli.looks import record_look
 from sovproxy.errors import SovproxyError
 from sovproxy.events.export import ExportFormat  # noqa: TC001  # Typer reads annotations
 from sovproxy.events.text import clean_text, visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.store.queries import arrived_after, last_arrival
+from sovproxy.usecases.auditing import Act
 from sovproxy.usecases.exporting import export as export_parts
-from sovproxy.usecases.searching import FilterInput, search_all
+from sovproxy.usecases.searching import FilterInput, count_matching, search_all
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
 
 POLL_SECONDS: Final = 0.5
+_ALL: Final = 2**53
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -60,7 +65,10 @@ def search(
     wanted = read_filters(filters or [])
     write = _writer(as_json=as_json)
     with _open_store() as store:
-        number = sum(write(event) for event in search_all(store, wanted, limit))
+        number = count_matching(store, wanted, limit)
+        record_look(store, Act.SEARCH, wanted, number)
+        for event in search_all(store, wanted, number):
+            write(event)
     if not number:
         typer.echo("No event fits.", err=True)
 
@@ -77,15 +85,26 @@ def tail(
     write = _writer(as_json=as_json)
     with _open_store() as store:
         seen = last_arrival(store)
-        for event in reversed(list(search_all(store, wanted, lines))):
+        first = list(search_all(store, wanted, lines))
+        record_look(store, Act.STREAM, wanted, len(first))
+        for event in reversed(first):
             write(event)
+        _follow(store, wanted, seen, write)
+
+
+def _follow(store: Store, wanted: FilterInput, seen: int, write: Callable[[Event], bool]) -> None:
+    """Print what arrives until Ctrl-C; the audit is told at the end how much that was."""
+    shown = 0
+    try:
         while True:
             sys.stdout.flush()
             events, seen = arrived_after(store, wanted.to_filter(), seen)
             for event in events:
-                write(event)
+                shown += write(event)
             if not events:
                 time.sleep(POLL_SECONDS)
+    finally:
+        record_look(store, Act.STREAM_END, wanted, shown)
 
 
 @app.command()
@@ -105,6 +124,7 @@ def export(
         raise typer.BadParameter("a terminal cannot show Parquet; give --output FILE")
     place = _private(output) if output else nullcontext(sys.stdout.buffer)
     with _open_store() as store, place as file:
+        record_look(store, Act.EXPORT, wanted, count_matching(store, wanted, limit or _ALL))
         for part in export_parts(store, wanted, form, limit):
             file.write(part)
         file.flush()

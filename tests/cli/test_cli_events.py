@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sovproxy.events.event import Event
+from sovproxy.store.audit import list_entries
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
 from sovproxy.usecases.tokens import Role, authenticate
@@ -248,3 +250,32 @@ def test_a_token_that_cannot_be_is_refused(cli, arguments, code):
     assert done.returncode == code
     assert done.stdout == ""
     assert "\x1b" not in done.stderr
+
+
+def test_every_look_is_in_the_audit_before_anything_is_printed(cli):
+    cli.insert(make_event(2), make_event(1), make_event(1, service="teams"))
+    cli("events", "search", "service=zoom", "--limit", "1")
+    cli("events", "export", "--format", "csv", "without=service:zoom")
+    store = open_store(cli.url)
+    export, search = list_entries(store, 10)
+    store.close()
+    assert (search.what, search.rows, search.token) == ("events", 1, "cli")
+    assert json.loads(search.details) == {"service": ["zoom"]}
+    assert (export.what, export.rows) == ("export", 1)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert search.name == export.name == f"cli:{user}"
+
+
+def test_what_nobody_would_know_of_is_not_printed(cli):
+    """The audit refuses to grow here, as on a full disk."""
+    cli.insert(make_event())
+    store = open_store(cli.url)
+    with store.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    store.close()
+    for command in (["search"], ["export", "--format", "jsonl"]):
+        answer = cli("events", *command)
+        assert answer.returncode != 0
+        assert "zoom.us" not in answer.stdout
