@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sovproxy.console.links import link
 from sovproxy.console.view import READERS
 from sovproxy.prompt.languages import mark
+from sovproxy.usecases.exceptions import count_waiting
 from sovproxy.usecases.tokens import Role
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Group:
 ADMIN: Final = frozenset({Role.ADMIN})
 REVIEWERS: Final = frozenset({Role.ANALYST, Role.ADMIN})
 
+
+def _waiting_exceptions(view: View) -> int:
+    return count_waiting(view.store, view.now)
+
+
 NAVIGATION: Final = (
     Group(
         mark("Traffic"),
@@ -58,6 +64,7 @@ NAVIGATION: Final = (
         mark("Decisions"),
         (
             Section("/policy", mark("Policy")),
+            Section("/exceptions", mark("Exceptions"), waiting=_waiting_exceptions),
             Section("/catalogue", mark("Catalogue")),
         ),
     ),

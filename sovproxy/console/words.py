@@ -21,6 +21,20 @@ WORDS: Final = MappingProxyType(
             "abroad": mark("Abroad"),
             "unknown": mark("Unknown"),
         },
+        "exception": {
+            "waiting": mark("Waiting"),
+            "granted": mark("Granted"),
+            "refused": mark("Refused"),
+            "expired": mark("Expired"),
+            "revoked": mark("Revoked"),
+            "withdrawn": mark("Withdrawn"),
+        },
+        "meeting": {"host": mark("hosts it"), "guest": mark("is a guest")},
+        "scope": {
+            "client": mark("this client only"),
+            "group": mark("the whole group"),
+            "everybody": mark("everybody"),
+        },
         "outcome": {
             "prompted": mark("Prompt shown"),
             "problem_answered": mark("Machine answer"),
@@ -32,6 +46,8 @@ WORDS: Final = MappingProxyType(
             "admin": mark("admin"),
             "analyst": mark("analyst"),
             "auditor": mark("auditor"),
+            "node": mark("node"),
+            "worker": mark("worker"),
         },
         "health": {
             "ok": mark("In order"),
