@@ -16,9 +16,11 @@ from sovproxy.events.event import EventKind, Outcome, Transport
 from sovproxy.prompt.facts import GoOn, Mishap, MishapFacts, PromptFacts, Recorded
 from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, MAX_DETAIL, is_reason
 from sovproxy.prompt.languages import language_for
-from sovproxy.prompt.page import render_mishap, render_page
+from sovproxy.prompt.page import render_asked, render_mishap, render_page
 from sovproxy.prompt.problem import render_problem
 from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal, is_local_path
+
+from . import asking
 
 if TYPE_CHECKING:
     from sovproxy.events.event import Event
@@ -75,8 +77,11 @@ def is_navigation(request: http.Request) -> bool:
 async def answer(node: Node, stop: Stop) -> http.Response:
     """Answer a stopped request; what it is told is on disk before it is told."""
     request = stop.request
+    form = request.path.partition("?")[0] if request.method == "POST" else ""
+    if form == asking.ASK_PATH:
+        return await _ask(node, stop)
     if stop.passage.verdict.action is Action.WARN:
-        if request.method == "POST" and request.path.partition("?")[0] == GO_ON_PATH:
+        if form == GO_ON_PATH:
             return await _go_on(node, stop)
         if node.has_acknowledged(stop.client, stop.passage.subject):
             return _come_again(request)
@@ -93,20 +98,18 @@ async def _stopped(node: Node, stop: Stop) -> http.Response:
         kind=EventKind.DECISION,
         decrypted=stop.decrypted,
     )
-    facts = _facts(node, stop, event)
+    facts = _facts(node, stop, event, page=page)
     language = _language(node, stop.request)
     answered = _page(facts, language) if page else _problem(facts, language)
     await node.record(event)
     return answered
 
 
-def _facts(node: Node, stop: Stop, event: Event) -> PromptFacts:
+def _facts(node: Node, stop: Stop, event: Event, *, page: bool) -> PromptFacts:
     policy, now = node.policy, datetime.now(UTC).astimezone()
-    go_on = None
+    go_on, back = None, _return_path(stop.request)
     if stop.passage.verdict.action is Action.WARN:
-        token = node.offers.make(
-            stop.client.pseudonym, stop.passage.subject, _return_path(stop.request)
-        )
+        token = node.offers.make(stop.client.pseudonym, stop.passage.subject, back)
         go_on = GoOn(GO_ON_PATH, token, now + timedelta(seconds=policy.acknowledgement_seconds))
     return PromptFacts(
         host=stop.passage.destination.label,
@@ -116,6 +119,7 @@ def _facts(node: Node, stop: Stop, event: Event) -> PromptFacts:
         node=node.name,
         recorded=Recorded(str(event.id), stop.client.pseudonym, policy.retention_days),
         go_on=go_on,
+        ask=asking.offer(node, stop.passage, stop.client, back) if page else None,
     )
 
 
@@ -139,6 +143,17 @@ async def _go_on(node: Node, stop: Stop) -> http.Response:
         return _mishap(node, stop, Mishap.USED, again=offer.to)
     await node.record(_acknowledged(node, stop, reason, fields.get(FIELD_DETAIL, "")))
     return _redirect(303, offer.to)
+
+
+async def _ask(node: Node, stop: Stop) -> http.Response:
+    """Take the request for an exception that the prompt's other form carries."""
+    language = _language(node, stop.request)
+    form = _form(stop.request)
+    told = await asking.take(node, stop.passage, stop.client, form, language.code)
+    if isinstance(told, tuple):
+        return _mishap(node, stop, *told)
+    page = render_asked(told, language)
+    return _make(page.status, page.html, page.headers)
 
 
 def _acknowledged(node: Node, stop: Stop, reason: str, detail: str) -> Event:

@@ -29,7 +29,9 @@ INTERVAL_SECONDS: Final = 3600
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Run the retention job for as long as the app runs, and end streams when it stops."""
+    """Run retention and forwarding for as long as the app runs, and end streams when it stops."""
+    forwarding = app.state.services.forwarding
+    forwarding.start()
     job = asyncio.create_task(_keep_retention(app.state.services))
     try:
         with closed_on_signals(app.state.streams):
@@ -38,6 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         job.cancel()
         with suppress(asyncio.CancelledError):
             await job
+        await run_in_threadpool(forwarding.stop)
 
 
 async def _keep_retention(services: Services) -> None:

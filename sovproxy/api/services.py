@@ -50,7 +50,8 @@ class Services:
     with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
     the reason why the present policy file is not in force, or an empty text. `exception_days` is
     how long the policy lets an exception last. `pseudonyms` holds the
-    keys that all nodes make pseudonyms with; without, each keeps its own.
+    keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
+    provider, if there is one, and `public_url` under which people reach the console.
     """
 
     store: Store
@@ -64,6 +65,8 @@ class Services:
     pseudonyms: Pseudonyms | None = None
     clock: Callable[[], datetime] = _utc_now
     exception_days: Callable[[], int] = lambda: DEFAULT_MAX_DAYS
+    oidc: Provider | None = None
+    public_url: str = ""
     bundles: Bundles | None = None
     policies: PolicyDesk | None = None
     forwarding: Forwarding = field(default_factory=Forwarding)

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from sovproxy.console import (
+    accounts,
+    audit,
     catalogue,
     data,
     events,
     exceptions,
     explain,
     failures,
+    nodes,
+    oidc,
+    one_time_links,
     overview,
+    own_account,
     policy,
     sign_in,
     static_files,
@@ -32,8 +38,14 @@ PAGES = (
     exceptions.router,
     catalogue.router,
     policy.router,
+    nodes.router,
     data.router,
     sign_in.router,
+    one_time_links.router,
+    oidc.router,
+    own_account.router,
+    accounts.router,
+    audit.router,
     static_files.router,
 )
 

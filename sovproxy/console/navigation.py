@@ -70,9 +70,20 @@ NAVIGATION: Final = (
     ),
     Group(
         mark("Operation"),
-        (Section("/data", mark("Data and health")),),
+        (
+            Section("/nodes", mark("Nodes")),
+            Section("/data", mark("Data and health")),
+        ),
     ),
-    Group(mark("People"), ()),
+    Group(
+        mark("People"),
+        (
+            Section("/audit", mark("Audit"), frozenset({Role.ADMIN, Role.AUDITOR})),
+            Section("/accounts", mark("Accounts"), ADMIN),
+            Section("/tokens", mark("Tokens"), ADMIN),
+            Section("/account", mark("Your account")),
+        ),
+    ),
 )
 """All sections in the order in which they are shown."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from sovproxy.console.act_words import ACT_WORDS, DETAIL_WORDS
 from sovproxy.prompt.languages import mark
 
 WORDS: Final = MappingProxyType(
@@ -49,10 +50,28 @@ WORDS: Final = MappingProxyType(
             "node": mark("node"),
             "worker": mark("worker"),
         },
+        "act": ACT_WORDS,
+        "detail": DETAIL_WORDS,
+        "way": {
+            "password": mark("with a password"),
+            "provider": mark("at the OpenID provider"),
+            "link": mark("by a link not used yet"),
+        },
+        "account": {"disabled": mark("Disabled")},
+        "token": {
+            "valid": mark("Works"),
+            "expired": mark("Expired"),
+            "revoked": mark("Revoked"),
+        },
         "health": {
             "ok": mark("In order"),
             "degraded": mark("Works, with something old"),
             "failing": mark("Fails"),
+        },
+        "node_state": {
+            "ok": mark("In order"),
+            "degraded": mark("Needs attention"),
+            "failing": mark("Silent"),
         },
         "origin": {
             "settings": mark("file from the settings"),

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -207,8 +207,9 @@ class Follower:
         for one in messages:
             self._side.outbox.done(one)
             waiting = self._answers.pop(one.id, None)
-            if waiting and not waiting.done():
-                waiting.set_result(answer)
+            if waiting:
+                with suppress(InvalidStateError):  # nobody waits for it any more
+                    waiting.set_result(answer)
         return set()
 
     async def _attempt(self, what: str, work: Callable[[], Awaitable[None]]) -> bool:

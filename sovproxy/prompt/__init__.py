@@ -4,14 +4,24 @@ Everything here is a pure function of its arguments; templates, styles and trans
 from the package once.
 """
 
-from sovproxy.prompt.facts import GoOn, Mishap, MishapFacts, PromptFacts, Recorded
+from sovproxy.prompt.facts import (
+    Ask,
+    AskedFacts,
+    GoOn,
+    Mishap,
+    MishapFacts,
+    PromptFacts,
+    Recorded,
+)
 from sovproxy.prompt.goon import REASONS, is_reason
 from sovproxy.prompt.languages import Language, language_for, language_named, languages
-from sovproxy.prompt.page import Page, render_mishap, render_page
+from sovproxy.prompt.page import Page, render_asked, render_mishap, render_page
 from sovproxy.prompt.problem import Problem, render_problem
 
 __all__ = [
     "REASONS",
+    "Ask",
+    "AskedFacts",
     "GoOn",
     "Language",
     "Mishap",
@@ -24,6 +34,7 @@ __all__ = [
     "language_for",
     "language_named",
     "languages",
+    "render_asked",
     "render_mishap",
     "render_page",
     "render_problem",

@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sovproxy.decide.policy import Policy
     from sovproxy.decide.verdict import Verdict
+    from sovproxy.prompt.asking import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,37 @@ class GoOn:
     action: str
     token: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The form for asking an exception: where it is sent, its token, and when each choice ends.
+
+    `action` and `token` are as in GoOn.
+    """
+
+    action: str
+    token: str
+    ends: Mapping[Span, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFacts:
+    """What the page says after a worker asked for an exception.
+
+    `service` is the service's name, or empty when it is for the host alone. `number` is what people
+    call the request by; empty as long as nobody has given it one, then `request` (its id) is shown.
+    """
+
+    policy: Policy
+    now: datetime
+    node: str
+    host: str
+    service: str
+    until: datetime
+    request: str
+    number: str = ""
+    again: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +78,8 @@ class PromptFacts:
     """Everything a prompt says.
 
     `host` is what the client asked for, as it came: it may hold anything. `now` must carry its
-    time zone, in which times are shown. `go_on` is only looked at when the verdict warns.
+    time zone, in which times are shown. `go_on` is only looked at when the verdict warns; without
+    `ask` no exception can be asked for on the page.
     `meeting_place` is the link of a room that is known already, or empty.
     """
 
@@ -56,6 +90,7 @@ class PromptFacts:
     node: str
     recorded: Recorded = Recorded()
     go_on: GoOn | None = None
+    ask: Ask | None = None
     meeting_place: str = ""
 
 
@@ -66,6 +101,8 @@ class Mishap(StrEnum):
     USED = "used"
     FORGED = "forged"
     REASON_MISSING = "reason_missing"
+    WHY_MISSING = "why_missing"
+    NOT_KEPT = "not_kept"
     UNREADABLE = "unreadable"
     FAILED = "failed"
 

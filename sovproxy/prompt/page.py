@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from sovproxy.decide.words import Action
-from sovproxy.prompt import goon, why
+from sovproxy.prompt import asking, goon, why
 from sovproxy.prompt.colours import readable_on
 from sovproxy.prompt.facts import Mishap
 from sovproxy.prompt.headers import Headers, page_headers
@@ -26,13 +26,15 @@ from sovproxy.prompt.texts import contact_of, pick
 if TYPE_CHECKING:
     from sovproxy.decide.policy import Policy
     from sovproxy.decide.verdict import Verdict
-    from sovproxy.prompt.facts import MishapFacts, PromptFacts
+    from sovproxy.prompt.facts import AskedFacts, MishapFacts, PromptFacts
     from sovproxy.prompt.languages import Language
     from sovproxy.prompt.texts import Picked
 
 STATUS_STOPPED = 451
 """Status of every prompt. A warning has it too: the answer is not the destination's, and no cache,
 crawler or script may take it for a success. Browsers show its page like any other."""
+
+STATUS_ASKED = 200
 
 PAPER, PAPER_DARK = "#f4f6f9", "#1d222b"
 """The backgrounds that leave the least contrast: the darkest light one and the lightest dark one
@@ -46,6 +48,8 @@ _MISHAP_STATUS = {
     Mishap.USED: 403,
     Mishap.FORGED: 403,
     Mishap.REASON_MISSING: 400,
+    Mishap.WHY_MISSING: 400,
+    Mishap.NOT_KEPT: 503,
     Mishap.UNREADABLE: 400,
     Mishap.FAILED: 503,
 }
@@ -96,6 +100,7 @@ def render_page(facts: PromptFacts, language: Language) -> Page:
         "message": pick(verdict.message, language, policy.language),
         **_way_out(facts, language),
         **_go_on(facts),
+        **_ask(facts),
         "decision": why.decision_rows(verdict, policy, language),
         "evidence": why.evidence_rows(verdict, language),
         "powers": why.power_rows(verdict, language),
@@ -105,6 +110,20 @@ def render_page(facts: PromptFacts, language: Language) -> Page:
         "gists": [_gist(facts, other) for other in languages() if other.code != language.code],
     }
     return _page("prompt.html", values, facts, language, STATUS_STOPPED)
+
+
+def render_asked(facts: AskedFacts, language: Language) -> Page:
+    """Render the page that confirms that an exception was asked for."""
+    values = _frame(facts.policy, "", facts.node, language) | {
+        "host": show_host(facts.host),
+        "service": facts.service,
+        "number": facts.number,
+        "request": facts.request,
+        "until": facts.until,
+        "again": safe_path(facts.again) or "/",
+        "now": facts.now,
+    }
+    return _page("asked.html", values, facts, language, STATUS_ASKED)
 
 
 def render_mishap(facts: MishapFacts, language: Language) -> Page:
@@ -121,7 +140,7 @@ def render_mishap(facts: MishapFacts, language: Language) -> Page:
 def _page(
     template: str,
     values: dict[str, object],
-    facts: PromptFacts | MishapFacts,
+    facts: PromptFacts | MishapFacts | AskedFacts,
     language: Language,
     status: int,
 ) -> Page:
@@ -174,6 +193,12 @@ def _go_on(facts: PromptFacts) -> dict[str, object]:
     offer = facts.go_on if facts.verdict.action is Action.WARN else None
     action = safe_path(offer.action) if offer else ""
     return {"go_on": offer if action else None, "goon": goon}
+
+
+def _ask(facts: PromptFacts) -> dict[str, object]:
+    """The form for asking an exception, if its address stays on the origin."""
+    offer = facts.ask if facts.ask and safe_path(facts.ask.action) else None
+    return {"ask": offer, "asking": asking}
 
 
 def _gist(facts: PromptFacts, language: Language) -> Gist:

@@ -157,15 +157,34 @@ def given(query: FilterInput) -> dict[str, Any]:
     return query.model_dump(mode="json", exclude_defaults=True)
 
 
+class AuditFilter(BaseModel):
+    """Which entries: of these kinds, by these public ids, by a name that holds `name`, in a range.
+
+    `since` is included, `until` is not.
+    """
+
+    whats: list[Act] = []
+    tokens: list[str] = []
+    name: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 def audit_page(
-    store: Store,
-    limit: int,
-    before: int | None = None,
-    whats: Sequence[Act] = (),
-    tokens: Sequence[str] = (),
+    store: Store, limit: int, before: int | None = None, wanted: AuditFilter | None = None
 ) -> AuditPage:
     """Give one page of the audit. Raises StoreUnavailable."""
-    rows = audit.list_entries(store, limit + 1, before, whats, tokens)
+    chosen = wanted or AuditFilter()
+    rows = audit.list_entries(
+        store,
+        limit + 1,
+        before,
+        chosen.whats,
+        chosen.tokens,
+        name=chosen.name,
+        since=microseconds(chosen.since) if chosen.since else None,
+        until=microseconds(chosen.until) if chosen.until else None,
+    )
     entries = [_entry(row) for row in rows[:limit]]
     return AuditPage(items=entries, next=entries[-1].seq if len(rows) > limit else None)
 

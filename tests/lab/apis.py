@@ -40,7 +40,7 @@ class Api:
         self.data.mkdir(parents=True, exist_ok=True)
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         own = {"SOVPROXY_DATA_DIR": str(self.data), "SOVPROXY_API_PORT": str(self.port)}
-        command = [sys.executable, "-m", "sovproxy", "api"]
+        command = [sys.executable, "-c", "from sovproxy.cli.serve import api; api()"]
         with (self.data / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
                 command,

@@ -8,13 +8,14 @@ import pytest
 
 from sovproxy.usecases.tokens import Role
 from tests.lab.apis import Api
-from tests.lab.clients import NAVIGATION, curl
+from tests.lab.clients import NAVIGATION, TOKEN, curl
 from tests.lab.proxies import wait_until
 from tests.lab.world import make_world
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 GO_ON = "/.well-known/sovproxy/go-on"
+ASK = "/.well-known/sovproxy/ask"
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,22 @@ class Person:
     def passes(self, proxy) -> bool:
         return self.open(proxy, trust=self.authority.certificate).status == 200
 
+    def rule(self, proxy) -> str:
+        """The rule that stops a script of this person."""
+        return self.open(proxy, "-H", "x-requested-with: me").problem["rule"]
+
     def post(self, proxy, path, **form):
         fields = [("--data-urlencode", f"{name}={value}") for name, value in form.items()]
         flat = [part for field in fields for part in field]
-        return self.open(proxy, *flat, *NAVIGATION, path=path)
+        return self.open(proxy, *flat, *NAVIGATION, "-H", "Accept-Language: en", path=path)
+
+    def asking_token(self, proxy) -> str:
+        """The token of the form for asking: the last one on the prompt."""
+        return TOKEN.findall(self.open(proxy).text)[-1]
+
+    def ask(self, proxy, why, token=None):
+        form = {"token": self.asking_token(proxy) if token is None else token, "why": why}
+        return self.post(proxy, ASK, part="guest", until="week", **form)
 
 
 @pytest.fixture
@@ -106,6 +119,60 @@ def test_an_exception_ends_by_itself(nodes, api, person):
     wait_until(lambda: person.open(nodes[1]).is_prompt, "its time is over", 15)
 
 
+def test_a_worker_asks_on_the_prompt_and_is_let_through_everywhere(nodes, api, person):
+    paris, lyon = nodes
+    asked = person.ask(paris, "Hearing with the Commission: <b>they</b> invite")
+    assert asked.status == 200, asked.text
+    waiting = api.call(Role.ADMIN, "GET", "/exceptions", params={"state": "waiting"}).json()
+    [request] = [item for item in waiting["items"] if item["reason"].startswith("Hearing with")]
+    assert request["client"] == paris.pseudonym(person.me)
+    assert (request["service"], request["role"], request["language"]) == ("zoom", "guest", "en")
+    assert (request["node"], request["rule"], request["action"]) == ("paris", "video", "block")
+    assert f"Number {request['number']}" in asked.text
+    granted = api.call(Role.ADMIN, "POST", f"/exceptions/{request['id']}/grant", json={})
+    assert granted.status_code == 200, granted.text
+    for node in (paris, lyon):
+        wait_until(lambda node=node: person.passes(node), "the exception is in force", 15)
+
+
+def test_a_form_that_is_sent_twice_asks_once(nodes, api, person):
+    token = person.asking_token(nodes[0])
+    for _ in range(2):
+        assert person.ask(nodes[0], "sent twice by a nervous hand", token).status == 200
+    found = api.call(Role.ADMIN, "GET", "/exceptions").json()["items"]
+    assert len([one for one in found if one["reason"].startswith("sent twice")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why", "status"),
+    [
+        (lambda token: token, "", 400),
+        (lambda token: token, "x" * 501, 400),
+        (lambda _token: "", "a good reason", 403),
+        (lambda token: token[:-3] + "AAA", "a good reason", 403),
+    ],
+    ids=["no words", "too many words", "no token", "forged token"],
+)
+def test_a_bad_form_asks_nothing(nodes, person, spoil, why, status):
+    before = nodes[0].data / "node" / "outbox"
+    assert person.ask(nodes[0], why, spoil(person.asking_token(nodes[0]))).status == status
+    assert not list(before.glob("*.json"))
+
+
+def test_the_token_of_one_form_is_of_no_use_for_the_other(nodes, me, origins, authority):
+    worker = Person(me, origins.slack, "slack.com", authority)
+    token = worker.asking_token(nodes[0])
+    assert worker.post(nodes[0], GO_ON, token=token, reason="partner").status == 403
+    other = worker.open(nodes[0]).token
+    assert worker.ask(nodes[0], "a good reason", other).status == 403
+
+
+def test_a_machine_answer_says_nothing_of_asking(nodes, person):
+    answer = person.open(nodes[0], "-H", "x-requested-with: me")
+    assert answer.problem["action"] == "block"
+    assert ASK not in answer.text
+
+
 def test_nodes_report_themselves(nodes, api):
     known = api.nodes()
     assert {"paris", "lyon"} <= known.keys()
@@ -120,17 +187,12 @@ def test_nodes_report_themselves(nodes, api):
 def test_an_applied_policy_reaches_every_node(nodes, api, world, person):
     """It is applied at the API; nobody touches a file on the nodes' machines."""
     text = world.policy.read_text().replace("  - id: video\n", "  - id: video-of-the-fleet\n")
-    answer = api.call(Role.ADMIN, "POST", "/policy/apply", json={"text": text, "comment": "lab"})
+    answer = api.call(
+        Role.ADMIN, "POST", "/policy/apply", json={"text": text, "comment": "lab", "based_on": 0}
+    )
     assert answer.status_code in {200, 201}, answer.text
     for node in nodes:
-        told = "x-requested-with: me"
-        wait_until(
-            lambda node=node: (
-                person.open(node, "-H", told).problem["rule"] == "video-of-the-fleet"
-            ),
-            "the applied policy is in force",
-            15,
-        )
+        wait_until(lambda node=node: person.rule(node) == "video-of-the-fleet", "it is obeyed", 15)
     wait_until(lambda: all(api.nodes()[name]["follows"] for name in ("paris", "lyon")), "reported")
 
 

@@ -1,0 +1,117 @@
+"""The form with which a worker asks for an exception: shown on prompts, and answered here."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sovproxy.decide.destination import Destination
+from sovproxy.events.event import new_id
+from sovproxy.fleet.outbox import OutboxFull
+from sovproxy.prompt.asking import (
+    FIELD_PART,
+    FIELD_SPAN,
+    FIELD_TOKEN,
+    FIELD_WHY,
+    PARTS,
+    Span,
+    ends,
+    is_why,
+)
+from sovproxy.prompt.facts import Ask, AskedFacts, Mishap
+from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+
+    from sovproxy.usecases.node import Client, Node, Passage
+
+ASK_PATH = "/.well-known/sovproxy/ask"
+"""Where the form is sent, on the very origin that was stopped."""
+
+ANSWER_SECONDS = 2.0
+"""How long the page waits for the number that the API gives to a request."""
+
+
+def offer(node: Node, passage: Passage, client: Client, to: str) -> Ask | None:
+    """The form for this prompt; None where no exception could help. `to` is where it leads back."""
+    if not passage.verdict.can_be_excepted or not isinstance(passage.destination, Destination):
+        return None
+    choices = ends(_now(), node.policy.exception_days)
+    if not choices:
+        return None
+    token = node.asking.make(client.pseudonym, passage.subject, to, nonce=str(new_id()))
+    return Ask(ASK_PATH, token, choices)
+
+
+async def take(
+    node: Node, passage: Passage, client: Client, form: Mapping[str, str], language: str
+) -> AskedFacts | tuple[Mishap, str]:
+    """Keep the request of a form, and say what to tell the worker: it, or what went wrong.
+
+    The request's id stands in the signed token, so a form that is sent twice asks once.
+    """
+    token = form.get(FIELD_TOKEN, "")[:MAX_TOKEN]
+    made = node.asking.check(token, client.pseudonym, passage.subject, node.aliases(client))
+    if not isinstance(made, Offer):
+        return (Mishap.EXPIRED if made is Refusal.EXPIRED else Mishap.FORGED), "/"
+    why = " ".join(form.get(FIELD_WHY, "").split())
+    if not is_why(why):
+        return Mishap.WHY_MISSING, made.to
+    until = _until(node, form.get(FIELD_SPAN, ""))
+    said = {"reason": why, "until": until.isoformat(), "language": language}
+    body = said | _request(node, passage, client, form.get(FIELD_PART, ""))
+    try:
+        answer = await asyncio.to_thread(node.member.ask, made.nonce, body)
+    except (OutboxFull, OSError):
+        return Mishap.NOT_KEPT, made.to
+    service = passage.verdict.service
+    return AskedFacts(
+        policy=node.policy,
+        now=_now(),
+        node=node.name,
+        host=passage.destination.label,
+        service=service.name if service else "",
+        until=until,
+        request=made.nonce,
+        number=await _number(answer),
+        again=made.to,
+    )
+
+
+def _request(node: Node, passage: Passage, client: Client, part: str) -> dict[str, Any]:
+    """For whom and for what: the part of the request that the worker does not write."""
+    verdict = passage.verdict
+    wanted = {"service": verdict.service.id} if verdict.service else {"host": passage.subject}
+    return wanted | {
+        "role": part if part in PARTS else "none",
+        "client": client.pseudonym,
+        "group": client.group,
+        "node": node.name,
+        "rule": verdict.rule,
+        "action": verdict.action.value,
+    }
+
+
+def _until(node: Node, span: str) -> datetime:
+    """When the choice ends; the soonest where the form names none of ours."""
+    choices = ends(_now(), node.policy.exception_days)
+    known = span in set(Span) and Span(span) in choices
+    return choices[Span(span)] if known else next(iter(choices.values()), _now())
+
+
+async def _number(answer: Future[dict[str, Any]]) -> str:
+    """The number that people call the request by, if the API answers at once."""
+    try:
+        found = await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_SECONDS)
+    except TimeoutError:
+        return ""
+    number = found.get("number")
+    return str(number) if isinstance(number, int) else ""
+
+
+def _now() -> datetime:
+    """Now, in the node's own time zone: there the day ends."""
+    return datetime.now(UTC).astimezone()
