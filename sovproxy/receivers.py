@@ -52,9 +52,9 @@ class _Receiver(BaseModel):
 
 
 class SyslogReceiver(_Receiver):
-    """A syslog server: RFC 5424 messages over TLS (RFC 5425) or TCP with octets counted (RFC 6587)."""
+    """A syslog server: RFC 5424 over TLS (RFC 5425), or over TCP with octets counted (RFC 6587)."""
 
-    kind: Literal["syslog"] = "syslog"
+    kind: Literal["syslog"]
     host: str = Field(min_length=1, max_length=253, description="Its host name or address.")
     port: int = Field(default=SYSLOG_TLS_PORT, ge=1, le=65535, description="Its port.")
     tls: bool = Field(default=True, description="Encrypt, and check who answers.")
