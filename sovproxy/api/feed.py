@@ -60,7 +60,7 @@ class Feed:
         deadline = _now() + seconds
         with self._place(principal):
             while True:
-                changed, snapshot = self._changed, await self._present()
+                changed, snapshot = self._changed, await self._present(fresh=not seconds)
                 if snapshot.version != known:
                     return snapshot.version, await self._tell(known, snapshot)
                 rest = deadline - _now()
@@ -68,9 +68,9 @@ class Feed:
                     return None
                 await _first_of(rest, changed, closing)
 
-    async def _present(self) -> Snapshot:
-        """What is in force, as seen a quarter of a second ago at most."""
-        if self._snapshot is None or _now() - self._looked > LOOK_SECONDS:
+    async def _present(self, *, fresh: bool) -> Snapshot:
+        """What is in force; for those who wait, as seen a quarter of a second ago at most."""
+        if fresh or self._snapshot is None or _now() - self._looked > LOOK_SECONDS:
             await self._look()
         assert self._snapshot  # noqa: S101  # for the type checker
         return self._snapshot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -45,7 +46,6 @@ STATE: Final = "/fleet/state"
 BODY_BYTES = {"/api/v1/fleet/acknowledgements": 256 * 1024}
 
 Node = Annotated[Principal, allow(Role.NODE)]
-Reader = Annotated[Principal, allow(Role.ADMIN, Role.ANALYST, Role.AUDITOR)]
 Admin = Annotated[Principal, allow(Role.ADMIN)]
 Known = Annotated[str, Header(alias="If-None-Match", max_length=100)]
 
@@ -129,10 +129,17 @@ def resolution(
     "/nodes",
     response_model=NodeList,
     dependencies=[allow(Role.ADMIN, Role.ANALYST, Role.AUDITOR)],
+    responses={304: {"description": "It is as you have read it."}},
 )
-async def nodes(request: Request) -> NodeList:
+async def nodes(request: Request, if_none_match: Known = "") -> Response:
     """List the nodes, by name."""
-    return await feed_of(request).use(list_nodes)
+    found = await feed_of(request).use(list_nodes)
+    body = found.model_dump_json().encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "no-store"}
+    if if_none_match == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.delete("/nodes/{node_id}", status_code=204, response_class=Response)
