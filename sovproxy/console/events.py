@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003  # FastAPI reads annotations
 
@@ -64,7 +65,10 @@ def search_events(view: SignedInView) -> Response:
         "events.html",
         search=search,
         page=page,
-        histogram=columns(drawn, 90.0),
+        histogram=columns(drawn.buckets),
+        column_href=lambda bucket: search.within(
+            bucket.start, bucket.start + timedelta(seconds=drawn.width)
+        ),
         drawn=drawn,
         facets=facets(view.store, wanted, _FACETS, FACET_VALUES).facets,
         names=Names(view.judge.atlas, view.language),

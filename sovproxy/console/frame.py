@@ -14,6 +14,7 @@ from babel.numbers import format_decimal, format_percent
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from sovproxy.console.charts import LIBRARY, library
 from sovproxy.console.headers import PAGE_HEADERS
 from sovproxy.console.languages import languages
 from sovproxy.console.links import link
@@ -31,9 +32,12 @@ STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "events.js": "text/javascript; charset=utf-8",
+    "charts.css": "text/css; charset=utf-8",
+    "charts.js": "text/javascript; charset=utf-8",
+    LIBRARY: "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-"""The files that pages load, all of them ours, with their media types."""
+"""The files that pages load, all from here, with their media types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +130,12 @@ def _environment() -> Environment:
 def static(name: str) -> bytes:
     """A file that pages load. Raises KeyError for one that is not in `STATIC`."""
     _ = STATIC[name]
+    if name == LIBRARY:
+        return library()
     return (files("sovproxy.console") / "static" / name).read_bytes()
 
 
+@cache
 def asset(name: str) -> str:
     """The address of a file, with its content's digest: it may be cached for ever."""
     return link(f"/static/{name}", {"v": hashlib.sha256(static(name)).hexdigest()[:12]})

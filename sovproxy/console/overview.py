@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Response
 
-from sovproxy.console.charts import BLOCK_WIDTH, LEVELS, ORDER, columns, flow_chart
+from sovproxy.console.charts import ORDER, columns
 from sovproxy.console.exposure import OUTSIDE, exposures, groups_of
 from sovproxy.console.failures import Refused
+from sovproxy.console.flows import FlowRows
 from sovproxy.console.frame import render
 from sovproxy.console.links import link
 from sovproxy.console.names import Names
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.analytics import OTHER, Range, overview
+from sovproxy.usecases.analytics import Bucket, Overview, Range, overview
 from sovproxy.usecases.searching import FilterInput
 
 if TYPE_CHECKING:
@@ -25,8 +27,7 @@ router = APIRouter()
 @router.get("/")
 def overview_page(view: SignedInView) -> Response:
     """Show the overview of a range of time."""
-    span = _span(view)
-    found = overview(view.store, span, view.now, FilterInput())
+    found = overview(view.store, _span(view), view.now, FilterInput())
     wanted = FilterInput(since=found.since, until=found.until).to_filter()
     outside = exposures(view.store, wanted)
     return render(
@@ -34,18 +35,35 @@ def overview_page(view: SignedInView) -> Response:
         "overview.html",
         spans=tuple(Range),
         found=found,
-        trend=columns(found.trend, 240.0),
-        flow=flow_chart(found.flows),
-        levels=LEVELS,
-        block=BLOCK_WIDTH,
         order=ORDER,
-        other=OTHER,
         outside=outside,
         outside_groups=groups_of(outside),
         outside_values=OUTSIDE,
-        names=Names(view.judge.atlas, view.language),
-        to_events=lambda **fields: link("/events", {"last": span.value} | fields),
+        **_pictures(view, found),
     )
+
+
+def _pictures(view: View, found: Overview) -> dict[str, Any]:
+    """What the charts show, and where their marks lead."""
+
+    def to_events(**fields: Any) -> str:  # noqa: ANN401  # one value of a field, or several
+        return link("/events", {"last": found.range.value} | fields)
+
+    def within(bucket: Bucket) -> str:
+        until = bucket.start + timedelta(seconds=found.trend.width)
+        times = {"since": bucket.start, "until": until}
+        return link("/events", {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items()})
+
+    names = Names(view.judge.atlas, view.language)
+    rows = FlowRows(names, frozenset(view.judge.policy.trust_zone), to_events)
+    return {
+        "names": names,
+        "to_events": to_events,
+        "flow_rows": rows.rows(found.flows),
+        "flow_summary": rows.summary(found.flows),
+        "trend": columns(found.trend.buckets),
+        "trend_href": within,
+    }
 
 
 def _span(view: View) -> Range:

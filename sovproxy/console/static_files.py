@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException, Response
+import gzip
+from functools import cache
+
+from fastapi import APIRouter, HTTPException, Request, Response
 
 from sovproxy.console.frame import STATIC, static
 from sovproxy.console.view import AnonymousView  # noqa: TC001  # FastAPI reads annotations
@@ -16,11 +19,20 @@ PAPER, PAPER_DARK = "#eceff4", "#262c37"
 
 
 @router.get("/static/{name}")
-def static_file(name: str) -> Response:
+def static_file(name: str, request: Request) -> Response:
     """Give one of the console's files; its address changes with its content."""
     if name not in STATIC:
         raise HTTPException(404)
-    return Response(static(name), media_type=STATIC[name], headers={"cache-control": _FOR_EVER})
+    headers = {"cache-control": _FOR_EVER, "vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(static(name), media_type=STATIC[name], headers=headers)
+    headers["content-encoding"] = "gzip"
+    return Response(_packed(name), media_type=STATIC[name], headers=headers)
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(static(name), mtime=0)
 
 
 @router.get("/colours.css")
@@ -29,7 +41,7 @@ def colours(view: AnonymousView) -> Response:
     organisation = view.judge.policy.organisation
     primary, accent = organisation.primary_colour, organisation.accent_colour
     light, dark = (_variables(paper, primary, accent) for paper in (PAPER, PAPER_DARK))
-    css = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    css = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     return Response(css, media_type="text/css")
 
 

@@ -1,47 +1,6 @@
-// The events page: dragging over the histogram, and the live tail.
+// The events page: the live tail.
 
-const SVG = "http://www.w3.org/2000/svg";
 const MAX_ROWS = 500;
-
-function dragging(chart) {
-  const first = Date.parse(chart.dataset.first);
-  const length = Number(chart.dataset.width) * Number(chart.dataset.count) * 1000;
-  const across = (event) => {
-    const box = chart.getBoundingClientRect();
-    return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-  };
-  const mark = document.createElementNS(SVG, "rect");
-  mark.setAttribute("class", "chosen");
-  mark.setAttribute("y", "0");
-  mark.setAttribute("height", "90");
-  let from = null;
-  chart.addEventListener("dragstart", (event) => event.preventDefault());
-  chart.addEventListener("pointerdown", (event) => {
-    from = event.button === 0 ? across(event) : null;
-  });
-  window.addEventListener("pointermove", (event) => {
-    if (from === null) return;
-    const to = across(event);
-    if (Math.abs(to - from) < 0.01) return;
-    mark.setAttribute("x", String(Math.min(from, to) * 1000));
-    mark.setAttribute("width", String(Math.abs(to - from) * 1000));
-    chart.append(mark);
-  });
-  window.addEventListener("pointerup", (event) => {
-    if (from === null) return;
-    const [low, high] = [from, across(event)].sort((a, b) => a - b);
-    from = null;
-    if (!mark.isConnected) return;
-    // A click that ends the drag must not follow the bar under the pointer.
-    window.addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
-    const iso = (share) => new Date(first + share * length).toISOString().slice(0, 19) + "Z";
-    const target = new URL(window.location.href);
-    for (const name of ["last", "cursor", "since", "until"]) target.searchParams.delete(name);
-    target.searchParams.set("since", iso(low));
-    target.searchParams.set("until", iso(high));
-    window.location.assign(target);
-  });
-}
 
 // Names stand in the page already, as the choices of the form.
 function nameOf(field, value) {
@@ -131,7 +90,5 @@ function tailing(bar, rows) {
   bar.hidden = false;
 }
 
-const chart = document.getElementById("histogram");
-if (chart?.dataset.first) dragging(chart);
 const bar = document.getElementById("live");
 if (bar) tailing(bar, document.getElementById("rows"));
