@@ -100,6 +100,34 @@ class Settings(BaseSettings):
         default=False, description="Whether this machine reads `/metrics` without a token."
     )
 
+    public_url: str = Field(
+        default="",
+        description="URL under which people reach API and console; empty: as this machine does.",
+    )
+    oidc_issuer: str = Field(
+        default="", description="Issuer of the OpenID provider; empty: local accounts only."
+    )
+    oidc_client_id: str = Field(default="", description="Our name at the OpenID provider.")
+    oidc_client_secret_file: Path | None = Field(
+        default=None, description="File with our secret at the OpenID provider."
+    )
+    oidc_label: str = Field(
+        default="OpenID", max_length=40, description="What its button says, such as `ProConnect`."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email", description="Scopes that are asked for, with spaces."
+    )
+    oidc_algorithms: str = Field(
+        default="RS256 ES256", description="Signatures that are accepted, with spaces."
+    )
+    oidc_acr_values: str = Field(
+        default="", description="Levels of which the sign-in must have one, with spaces."
+    )
+    oidc_roles: dict[str, list[str]] = Field(
+        default={},
+        description='Claims that give a role: `{"analyst": ["siret=11002001300097"]}`.',
+    )
+
     @property
     def api_url(self) -> str:
         """Base URL of the admin API as this machine reaches it."""

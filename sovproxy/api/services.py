@@ -15,6 +15,8 @@ from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annota
 from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.exception_desk import DEFAULT_MAX_DAYS
 from sovproxy.usecases.forwarding import Forwarding
+from sovproxy.usecases.measuring import Measures
+from sovproxy.usecases.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
 
 
@@ -49,7 +51,7 @@ class Services:
     `proxy_address` is the `host:port` under which clients reach the proxy. `ca_file` is a PEM file
     with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
     the reason why the present policy file is not in force, or an empty text. `exception_days` is
-    how long the policy lets an exception last. `pseudonyms` holds the
+    how long the policy lets an exception last. `policy` gives id and version of the one in force. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console.
     """
@@ -70,6 +72,9 @@ class Services:
     bundles: Bundles | None = None
     policies: PolicyDesk | None = None
     forwarding: Forwarding = field(default_factory=Forwarding)
+    measures: Measures = field(default_factory=Measures)
+    metrics_open: bool = False
+    policy: Callable[[], tuple[str, str]] = lambda: ("", "")
 
 
 def services_of(request: Request) -> Services:

@@ -65,6 +65,7 @@ def record_failure(
 
     Raises StoreUnavailable.
     """
+    throttle.failures += 1
     if throttle.records.check("", now):
         log.warning("sign-in failed (%s) from %s; too many to record each", way, address)
         return

@@ -17,6 +17,8 @@ from sovproxy.usecases.exceptions import ExceptionsInForce
 from sovproxy.usecases.fleet import fleet_keys
 from sovproxy.usecases.forwarding import Forwarding
 from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.oidc import Provider
+from sovproxy.usecases.oidc_settings import read_oidc
 from sovproxy.usecases.policies import PolicyDesk
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ REFRESH_SECONDS = 1.0
 
 def app_of(settings: Settings) -> FastAPI:
     """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
+    oidc = read_oidc(settings)
     judge = Judge(settings)
     store = open_store(settings.effective_store_url)
     exceptions = ExceptionsInForce(store)
@@ -46,12 +49,16 @@ def app_of(settings: Settings) -> FastAPI:
             ca_file=settings.ca_certificate,
             internal_domains=lambda: judge.policy.internal_domains,
             retention_days=lambda: judge.policy.retention_days,
+            oidc=Provider(oidc) if oidc else None,
+            public_url=settings.public_url.rstrip("/"),
             exception_days=lambda: judge.policy.exception_days,
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),
             policies=desk,
             bundles=Bundles(judge, settings.data_dir / "fleet" / "bundle-key.pem"),
+            metrics_open=settings.metrics_open,
+            policy=lambda: (judge.policy.id, judge.policy.version),
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )

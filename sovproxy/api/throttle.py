@@ -16,6 +16,7 @@ ACCOUNT_FAILURES: Final = 20
 ACCOUNT_SECONDS: Final = 900  # 80 an hour; OWASP ASVS 2.2.1 permits 100
 GUESSES: Final = 60
 GUESS_SECONDS: Final = 60
+STARTS: Final = 30
 RECORDS: Final = 200
 MAX_KEYS: Final = 10_000
 
@@ -83,13 +84,15 @@ class Throttle:
     """Counts failed sign-ins per address and per account; an IPv6 network of 64 bits is one.
 
     Over 10 of an address within 5 minutes, or 20 of an account within 15, every attempt has to
-    wait. `guesses` counts bad tokens on any route, and `records` what the audit hears of failures.
+    wait. `guesses` counts bad tokens on any route, `starts` sign-ins begun at the OpenID provider,
+    and `records` what the audit hears of failures.
     """
 
     def __init__(self) -> None:
         self.addresses = RateLimit(MAX_FAILURES, WINDOW_SECONDS)
         self.accounts = RateLimit(ACCOUNT_FAILURES, ACCOUNT_SECONDS)
         self.guesses = RateLimit(GUESSES, GUESS_SECONDS)
+        self.starts = RateLimit(STARTS, GUESS_SECONDS)
         self.records = RateLimit(RECORDS, WINDOW_SECONDS)
 
     def wait(self, address: str, now: datetime) -> int:

@@ -35,6 +35,10 @@ STATIC = {
     "charts.css": "text/css; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
     LIBRARY: "text/javascript; charset=utf-8",
+    "policy.js": "text/javascript; charset=utf-8",
+    "charts.css": "text/css; charset=utf-8",
+    "charts.js": "text/javascript; charset=utf-8",
+    LIBRARY: "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load, all from here, with their media types."""
@@ -122,6 +126,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters["printable"] = printable
+    environment.filters["combine"] = lambda values, more: values | more
     environment.filters["safe_link"] = safe_link
     return environment
 

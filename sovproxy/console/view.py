@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from sovproxy.api.cookies import session_secret
 from sovproxy.console.languages import COOKIE, pick_language
+from sovproxy.console.links import BASE
 from sovproxy.usecases.sessions import Session, find_session
 from sovproxy.usecases.tokens import Role
 
@@ -43,6 +44,21 @@ class Console:
     services: Services
     judge: Judge
     throttle: Throttle
+
+    @property
+    def provider_label(self) -> str:
+        """What the OpenID provider is called on its button; empty without one."""
+        return self.services.oidc.settings.label if self.services.oidc else ""
+
+    def leaving_address(self, id_token: str) -> str:
+        """Where one signs out of the OpenID provider; empty if there is no such place."""
+        back = f"{BASE}/sign-in?left=1"
+        return self.services.oidc.leaving_address(id_token, back) if self.services.oidc else ""
+
+    def base_address(self, request: Request) -> str:
+        """How people reach this server: by the setting, else as this request did."""
+        url = request.url
+        return self.services.public_url or f"{url.scheme}://{url.netloc}"
 
 
 @dataclass(frozen=True, slots=True)

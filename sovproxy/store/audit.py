@@ -33,11 +33,15 @@ def list_entries(
     before: int | None = None,
     whats: Sequence[str] = (),
     tokens: Sequence[str] = (),
+    *,
+    name: str = "",
+    since: int | None = None,
+    until: int | None = None,
 ) -> list[AuditRow]:
     """Give at most `limit` entries, newest first, older than the entry `before`.
 
-    `whats` and `tokens`, if given, name what was looked at and whose tokens. Raises
-    StoreUnavailable.
+    `whats` and `tokens`, if given, name what was looked at and whose tokens, `name` a part of the
+    name in any case; `since` (included) and `until` are Unix µs. Raises StoreUnavailable.
     """
     query = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(limit)
     if before is not None:
@@ -46,5 +50,11 @@ def list_entries(
         query = query.where(AUDIT.c.what.in_(whats))
     if tokens:
         query = query.where(AUDIT.c.token.in_(tokens))
+    if name:
+        query = query.where(AUDIT.c.name.icontains(name, autoescape=True))
+    if since is not None:
+        query = query.where(AUDIT.c.time >= since)
+    if until is not None:
+        query = query.where(AUDIT.c.time < until)
     with store.reading() as connection:
         return [AuditRow(**row) for row in connection.execute(query).mappings()]

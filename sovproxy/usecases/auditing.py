@@ -15,7 +15,6 @@ from sovproxy.store.tables import AuditRow
 from sovproxy.store.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from sovproxy.store.database import Store
     from sovproxy.usecases.searching import FilterInput

@@ -120,6 +120,15 @@ def begin_second_factor(store: Store, principal: Principal) -> tuple[str, str]:
     return secret, second_factor.provisioning_uri(secret, row.login)
 
 
+def uri_of(store: Store, principal: Principal, secret: str) -> str:
+    """The URI of a secret that was given before; empty if it is none of ours.
+
+    Raises AccountProblem, StoreUnavailable.
+    """
+    row = _own(store, principal)
+    return second_factor.provisioning_uri(secret, row.login) if _fits(secret) else ""
+
+
 def enrol_second_factor(
     store: Store,
     principal: Principal,

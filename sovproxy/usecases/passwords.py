@@ -30,8 +30,7 @@ AT_ONCE: Final = 2  # hashes that are made at the same time: each takes 64 MiB a
 TOO_SHORT: Final = mark("The password needs at least 12 characters.")
 TOO_LONG: Final = mark("The password may have 128 characters at most.")
 TOO_COMMON: Final = mark(
-    "This password would be guessed soon: it is too close to a common one. "
-    "Several words that have nothing to do with each other are good."
+    "This password would be guessed soon. Several words that do not belong together are good."
 )
 
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)

@@ -13,10 +13,13 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.lab.proxies import BIN, free_port, listens, wait_until
 from tests.lab.world import POLICY
+
+LINK = r"http://127\.0\.0\.1:{}/console/first\?code=[A-Za-z0-9_-]{{43}}"
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("run")]
 
@@ -38,6 +41,7 @@ class Installation:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.token = ""
 
     @property
     def said(self) -> str:
@@ -90,8 +94,9 @@ class Installation:
         return self.said.partition(f"{heading}\n")[2].splitlines()[0].strip()
 
     def get(self, path: str) -> bytes:
-        token = re.search(r"sov_\S+", self.said)
-        fields = {"Authorization": f"Bearer {token[0]}"} if token else {}
+        if not self.token:
+            self.token = self.shell("sovproxy tokens create --role admin --name t").stdout.strip()
+        fields = {"Authorization": f"Bearer {self.token}"}
         url = f"http://127.0.0.1:{self.api_port}{path}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(urllib.request.Request(url, headers=fields), timeout=20) as answer:
@@ -122,7 +127,8 @@ def test_it_says_where_everything_is(installation):
     assert f"http://127.0.0.1:{installation.api_port}/ca.pem" in said
     assert str(installation.data) in said
     assert "policy fr-etat" in said
-    assert re.search(r"Admin token +sov_[0-9a-f]{16}_\S{43}\n", said)
+    assert re.search(LINK.format(installation.api_port), said)
+    assert "sov_" not in said
 
 
 def test_the_curl_line_it_prints_shows_the_prompt_in_french(installation):
@@ -182,7 +188,19 @@ def test_a_proxy_that_is_killed_starts_again(installation):
     assert "it starts again" in installation.said
 
 
-def test_the_token_is_shown_once_and_sigterm_ends_everything(tmp_path):
+def become_admin(installation: Installation) -> str:
+    """Open the link that was printed, fill in the form; where it leads to."""
+    link = re.search(LINK.format(installation.api_port), installation.said)[0]
+    fields = {"code": link.partition("=")[2], "login": "ada", "name": "Ada"}
+    fields |= {"password": "quatre mots sans rapport", "again": "quatre mots sans rapport"}
+    with httpx.Client(trust_env=False) as browser:
+        assert browser.get(link).status_code == 200
+        answer = browser.post(link.partition("?")[0], data=fields)
+        assert browser.get(httpx.URL(link).join("/console/accounts")).status_code == 200
+    return answer.headers["location"]
+
+
+def test_the_link_makes_the_first_admin_and_sigterm_ends_everything(tmp_path):
     first = Installation(tmp_path)
     first.start()
     first.wait_until_ready()
@@ -191,12 +209,17 @@ def test_the_token_is_shown_once_and_sigterm_ends_everything(tmp_path):
     assert first.process.returncode == 0
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert not listens(first.proxy_port)
-    token = re.search(r"sov_\S+", first.said)[0]
+    unused = re.search(LINK.format(first.api_port), first.said)[0]
     first.start()
     first.wait_until_ready()
-    assert "sov_" not in first.said
+    assert unused not in first.said  # nobody used it: another one is printed
+    assert httpx.get(unused, trust_env=False).status_code == 404
+    assert become_admin(first) == "/console/"
     first.stop()
-    assert token
+    first.start()
+    first.wait_until_ready()
+    assert "code=" not in first.said
+    first.stop()
 
 
 @pytest.mark.parametrize("taken", ["PROXY", "API"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import MAX_ENTRIES, Act, AuditPage, audit_page
+from sovproxy.usecases.auditing import MAX_ENTRIES, Act, AuditFilter, AuditPage, audit_page
 from sovproxy.usecases.searching import MAX_VALUES, Value
 from sovproxy.usecases.tokens import Role
 
@@ -17,12 +17,17 @@ router = APIRouter(prefix="/api/v1", tags=["audit"], dependencies=[allow(Role.AU
 
 
 class AuditQuery(BaseModel):
-    """Which entries: of these kinds, by these tokens (public ids), from a cursor on."""
+    """Which entries: of these kinds, by these tokens or accounts (public ids), by a part of the
+    name, in a range of time (`since` included, `until` not), from a cursor on.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     what: list[Act] = Field(default=[], max_length=len(Act))
     token: list[Value] = Field(default=[], max_length=MAX_VALUES)
+    name: str = Field(default="", max_length=64)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     limit: int = Field(default=50, ge=1, le=MAX_ENTRIES)
     cursor: int | None = Field(
         default=None, ge=1, le=2**63 - 1, description="`next` of the page before."
@@ -32,4 +37,11 @@ class AuditQuery(BaseModel):
 @router.get("/audit")
 def audit(query: Annotated[AuditQuery, Query()], services: ServicesDep) -> AuditPage:
     """Give the entries, newest first."""
-    return audit_page(services.store, query.limit, query.cursor, query.what, query.token)
+    wanted = AuditFilter(
+        whats=query.what,
+        tokens=query.token,
+        name=query.name,
+        since=query.since,
+        until=query.until,
+    )
+    return audit_page(services.store, query.limit, query.cursor, wanted)

@@ -18,3 +18,19 @@ for (const form of document.querySelectorAll("form[method=get]")) {
     }
   });
 }
+
+// The code of a one-time link does not stay in the address.
+if (document.querySelector("[data-forget-query]")) {
+  history.replaceState(null, "", location.pathname);
+}
+
+// What is shown once can be copied at a click.
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copies);
+    source.select();
+    await navigator.clipboard.writeText(source.value);
+    button.textContent = button.dataset.copied;
+  });
+}
