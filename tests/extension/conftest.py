@@ -1,0 +1,150 @@
+"""The built extension, a real API with a real policy, and a real Chromium that has it loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from playwright.sync_api import sync_playwright
+
+from sovproxy.api.start import app_of
+from sovproxy.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+ARGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-features=DisableLoadExtensionCommandLineSwitch",
+    # Whatever is not stopped before a byte leaves ends here: no name is looked up outside.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+def _load_builder():
+    spec = importlib.util.spec_from_file_location("build", ROOT / "tools" / "build_extension.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def build():
+    """What makes the packages."""
+    return _load_builder().build
+
+
+@pytest.fixture(scope="session")
+def built(build, tmp_path_factory) -> Path:
+    """The folder with both packages."""
+    folder = tmp_path_factory.mktemp("extension")
+    build(folder)
+    return folder
+
+
+class Api:
+    """A running API whose policy is a file that tests may change."""
+
+    def __init__(self, folder: Path, profile: str) -> None:
+        source = ROOT / "sovproxy" / "policy" / "profiles" / f"{profile}.yaml"
+        self.policy = folder / "policy.yaml"
+        self.policy.write_bytes(source.read_bytes())
+        self.settings = Settings(data_dir=folder / "data", policy=str(self.policy))
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(app_of(self.settings), log_level="critical")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop it; its address refuses from then on."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def api(tmp_path) -> Iterator[Api]:
+    """An API with the profile of the French State."""
+    made = Api(tmp_path, "fr-etat")
+    yield made
+    made.stop()
+
+
+class Browser:
+    """A Chromium with the extension."""
+
+    def __init__(self, context) -> None:
+        self.context = context
+        workers = context.service_workers
+        self.worker = workers[0] if workers else context.wait_for_event("serviceworker")
+        self.address = self.worker.url.removesuffix("/shell/background.js")
+
+    def set_api(self, url: str) -> None:
+        """Say where the API is, and take over its bundle."""
+        self.worker.evaluate("api => chrome.storage.local.set({ api })", url)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for a newer bundle now."""
+        page = self.context.new_page()
+        page.goto(f"{self.address}/pages/prompt.html")
+        page.evaluate("chrome.runtime.sendMessage({ kind: 'refresh' })")
+        page.close()
+
+    def stored(self, name: str):
+        """What stands in the extension's storage."""
+        return self.worker.evaluate(
+            "name => chrome.storage.local.get(name).then((found) => found[name])", name
+        )
+
+
+@pytest.fixture
+def chromium(built, tmp_path):
+    """Start Chromium with the extension, in a language; a new profile each time."""
+
+    @contextmanager
+    def start(language: str = "fr-FR", size: tuple[int, int] = (1280, 900)):
+        with sync_playwright() as playwright:
+            folder = built / "chromium"
+            context = playwright.chromium.launch_persistent_context(
+                str(tmp_path / "profile"),
+                executable_path="/usr/bin/chromium",
+                headless=True,
+                locale=language,
+                viewport={"width": size[0], "height": size[1]},
+                ignore_default_args=["--disable-extensions"],
+                args=[
+                    *ARGS,
+                    f"--lang={language}",
+                    f"--load-extension={folder}",
+                    f"--disable-extensions-except={folder}",
+                ],
+            )
+            try:
+                yield Browser(context)
+            finally:
+                context.close()
+
+    return start

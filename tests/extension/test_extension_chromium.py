@@ -1,0 +1,105 @@
+"""The extension in a real Chromium, with a real API behind it and no certificate installed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, expect
+
+pytestmark = [pytest.mark.browser]
+
+MEETING = "https://us02web.zoom.us/j/123?pwd=abc"
+
+
+def go(page, url: str) -> None:
+    """Navigate; that nothing answers under the address is no failure of the test."""
+    try:
+        page.goto(url, wait_until="load")
+    except Error as error:
+        assert "ERR_NAME_NOT_RESOLVED" in str(error), error  # noqa: PT017  # any other is one
+
+
+def test_a_meeting_link_leads_to_the_prompt_before_a_byte_leaves(chromium, api):
+    with chromium() as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        go(page, MEETING)
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Zoom ne peut pas être ouvert ici"
+        )
+        expect(page.get_by_role("link", name="Ouvrir Visio").first).to_have_attribute(
+            "href", "https://visio.numerique.gouv.fr"
+        )
+        sent = [url for url in asked if url.startswith("http") and url != MEETING]
+        assert sent == []
+
+
+def test_the_prompt_has_no_barrier_that_axe_finds(chromium, api):
+    with chromium() as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        go(page, MEETING)
+        page.get_by_role("heading", level=1).wait_for()
+        for summary in page.locator("summary").all():
+            summary.click()
+        result = Axe().run(page)
+        assert result.violations_count == 0, result.generate_report()
+
+
+def test_two_clicks_open_the_alternative_and_put_the_reply_on_the_clipboard(chromium, api):
+    with chromium("en-GB") as browser:
+        browser.set_api(api.url)
+        browser.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = browser.context.new_page()
+        go(page, MEETING)
+        page.get_by_role("button", name=re.compile("copy", re.IGNORECASE)).first.click()
+        expect(page.get_by_role("status")).not_to_be_empty()
+        assert "Visio" in page.evaluate("navigator.clipboard.readText()")
+        with browser.context.expect_page() as opened:
+            page.locator("#way-out").click()
+        assert opened.value.evaluate("location.href").startswith(("https://visio", "chrome-error"))
+
+
+def test_other_sites_are_left_alone(chromium, api):
+    with chromium() as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
+            page.goto("https://visio.numerique.gouv.fr/abc-defg-hij")
+
+
+def test_without_the_api_the_last_good_bundle_stays_in_force(chromium, api):
+    with chromium() as browser:
+        browser.set_api(api.url)
+        api.stop()
+        browser.refresh()
+        assert browser.stored("problem")
+        page = browser.context.new_page()
+        go(page, MEETING)
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Zoom")
+
+
+def test_a_policy_that_changes_is_followed(chromium, api):
+    with chromium() as browser:
+        browser.set_api(api.url)
+        text = api.policy.read_text("utf-8")
+        api.policy.write_text(
+            re.sub(
+                r"(?m)^rules:\n",
+                "rules:\n  - id: zoom-passes\n    when: {service: zoom}\n    action: allow\n",
+                text,
+                count=1,
+            )
+        )
+        version = browser.stored("kept")["bundle"]["version"]
+        for _ in range(200):
+            browser.refresh()
+            if browser.stored("kept")["bundle"]["version"] != version:
+                break
+        page = browser.context.new_page()
+        with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
+            page.goto(MEETING)
