@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from sovproxy.api import policy_problems, problems
 from sovproxy.api.background import lifespan
 from sovproxy.api.body_limit import BodyLimit
+from sovproxy.api.etags import ETags
 from sovproxy.api.headers import SecurityHeaders
+from sovproxy.api.measuring import Measured
 from sovproxy.api.openapi import TITLE, openapi_document
 from sovproxy.api.routes import (
     accounts,
@@ -24,9 +26,11 @@ from sovproxy.api.routes import (
     findings,
     fleet,
     forwarding,
+    metrics,
     policy,
     policy_drafts,
     resolutions,
+    retention,
     session,
     status,
     stream,
@@ -50,6 +54,8 @@ ROUTERS = (
     export.router,
     fleet.router,
     forwarding.router,
+    retention.router,
+    metrics.router,
     exceptions.router,
     policy.router,
     policy_drafts.router,
@@ -83,7 +89,9 @@ def bare_app() -> FastAPI:
     )
     by_path = {**events.BODY_BYTES, **fleet.BODY_BYTES, **policy.BODY_BYTES}
     app.add_middleware(BodyLimit, default=MAX_BODY_BYTES, by_path=by_path)
+    app.add_middleware(ETags)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured)
     app.state.throttle = Throttle()
     app.state.streams = Streams()
     problems.install(app)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
-from sovproxy.store.fleet import delete_old_acknowledgements
-from sovproxy.store.retention import delete_old_events, delete_old_rollups
-from sovproxy.store.times import microseconds
-from sovproxy.usecases.exceptions import forget_ended
+from sovproxy.usecases.keeping import INTERVAL_SECONDS, run_retention
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,10 +18,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sovproxy.api.services import Services
+    from sovproxy.usecases.keeping import RetentionRun
 
 log = logging.getLogger(__name__)
-
-INTERVAL_SECONDS: Final = 3600
 
 
 @asynccontextmanager
@@ -48,22 +44,16 @@ async def _keep_retention(services: Services) -> None:
         try:
             await run_in_threadpool(apply_retention, services)
         except Exception:
-            log.exception("retention: old events could not be deleted; next attempt in an hour")
+            log.exception("retention: could not run; next attempt in an hour")
         await asyncio.sleep(INTERVAL_SECONDS)
 
 
-def apply_retention(services: Services) -> int:
-    """Delete what is older than the policy's retention; give the number of events deleted.
+def apply_retention(services: Services, who: str = "") -> RetentionRun:
+    """Delete what is older than it may be; `who` asked for it, or the clock did.
 
     Raises StoreUnavailable.
     """
-    now = services.clock()
-    events = delete_old_events(services.store, now, services.retention_days())
-    rollups = delete_old_rollups(services.store, now)
-    forgotten = forget_ended(services.store, now, services.retention_days())
-    if forgotten:
-        log.info("retention: client and texts of %d exceptions taken out", forgotten)
-    delete_old_acknowledgements(services.store, microseconds(now))
-    if events or rollups:
-        log.info("retention: %d events and %d rollups deleted", events, rollups)
-    return events
+    run = run_retention(services.store, services.clock(), services.retention_days(), who)
+    for kind, number in run.deleted.items():
+        services.measures.deleted(kind, number)
+    return run

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from fastapi import Response
 
+from sovproxy.api.etags import has_already, strong_tag
 from sovproxy.api.problems import ApiProblem
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def file_response(
     request: Request, content: bytes, media_type: str, name: str, *, attached: bool = False
 ) -> Response:
     """Answer with `content`, or with 304 if the client has it already."""
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    tag = strong_tag(content)
     headers = {"etag": tag, "cache-control": CACHE}
-    if _has(request.headers.get("if-none-match", ""), tag):
+    if has_already(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     how = "attachment" if attached else "inline"
     headers["content-disposition"] = f'{how}; filename="{name}"'
@@ -45,7 +45,3 @@ def root_certificate(path: Path, encoding: Encoding) -> bytes:
     roots = [item for item in certificates if item.issuer == item.subject]
     return (roots or certificates)[-1].public_bytes(encoding)
 
-
-def _has(if_none_match: str, tag: str) -> bool:
-    known = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
-    return tag in known or known == ["*"]

@@ -51,7 +51,8 @@ class Services:
     `proxy_address` is the `host:port` under which clients reach the proxy. `ca_file` is a PEM file
     with the node's root certificate; whatever else is in it is never served. `policy_problem` gives
     the reason why the present policy file is not in force, or an empty text. `exception_days` is
-    how long the policy lets an exception last. `policy` gives id and version of the one in force. `pseudonyms` holds the
+    how long the policy lets an exception last. `policy` gives id and version of the one in force.
+    `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console.
     """

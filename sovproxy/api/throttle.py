@@ -94,6 +94,7 @@ class Throttle:
         self.guesses = RateLimit(GUESSES, GUESS_SECONDS)
         self.starts = RateLimit(STARTS, GUESS_SECONDS)
         self.records = RateLimit(RECORDS, WINDOW_SECONDS)
+        self.failures = 0  # of all, since the API began
 
     def wait(self, address: str, now: datetime) -> int:
         """How many seconds this address has to wait before the next attempt; 0 if not at all."""

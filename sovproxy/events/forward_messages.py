@@ -92,7 +92,7 @@ def _of_event(receiver: SyslogReceiver, seq: int, event: Event, body: str) -> by
     }
     number = (seq - 1) % _MAX_SEQUENCE + 1
     data = _element("meta", {"sequenceId": str(number)})
-    data += _element("origin", {"software": "sovproxy", "swVersion": version("sovproxy")})
+    data += _ORIGIN
     data += _element(f"sovproxy@{receiver.enterprise}", own)
     return _message(head, data, body)
 
@@ -113,6 +113,9 @@ def _element(name: str, values: Mapping[str, str]) -> str:
         f' {key}="{value.translate(_ESCAPED)}"' for key, value in values.items() if value
     )
     return f"[{name}{params}]"
+
+
+_ORIGIN: Final = _element("origin", {"software": "sovproxy", "swVersion": version("sovproxy")})
 
 
 def _hostname(text: str) -> str:

@@ -1,15 +1,28 @@
-"""Positions of receivers and runs of retention as rows."""
+"""Positions of receivers and runs of retention as rows, and how large the store is."""
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select, text
 
 from sovproxy.store.bulk import insert_for
-from sovproxy.store.tables import FORWARD_POSITIONS, RETENTION_RUNS, RetentionRunRow
+from sovproxy.store.tables import (
+    EVENTS,
+    FORWARD_POSITIONS,
+    RETENTION_RUNS,
+    ROLLUPS,
+    SESSIONS,
+    RetentionRunRow,
+)
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
     from sovproxy.store.database import Store
 
 MAX_RUNS: Final = 200
@@ -34,7 +47,7 @@ def save_forward_position(store: Store, receiver: str, seq: int, now: int) -> No
     values = {"seq": seq, "updated": now}
     with store.writing() as connection:
         statement = insert_for(connection, FORWARD_POSITIONS).values(receiver=receiver, **values)
-        connection.execute(statement.on_conflict_do_update(["receiver"], set_=values))
+        connection.execute(statement.on_conflict_do_update(index_elements=["receiver"], set_=values))
 
 
 def append_retention_run(store: Store, row: RetentionRunRow) -> None:
@@ -51,3 +64,60 @@ def retention_runs(store: Store, limit: int) -> list[RetentionRunRow]:
     query = select(RETENTION_RUNS).order_by(RETENTION_RUNS.c.seq.desc()).limit(limit)
     with store.reading() as connection:
         return [RetentionRunRow(**row) for row in connection.execute(query).mappings()]
+
+
+def delete_ended_sessions(store: Store, now: int) -> int:
+    """Delete the sessions that are over at `now` (Unix µs), and say how many.
+
+    Raises StoreUnavailable.
+    """
+    with store.writing() as connection:
+        return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires <= now)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSize:
+    """What the store holds (about) and takes. `free` is None where nobody here knows the disk."""
+
+    dialect: str
+    bytes: int
+    free: int | None
+    events: int
+    rollups: int
+    newest_arrival: int
+
+
+def store_size(store: Store) -> StoreSize:
+    """Find out how large the store is, cheaply: rows are told by their numbers.
+
+    Raises StoreUnavailable.
+    """
+    with store.reading() as connection:
+        events, newest = _span(connection, EVENTS)
+        rollups, _ = _span(connection, ROLLUPS)
+        if store.dialect == "sqlite":
+            size, free = _sqlite_size(connection)
+        else:
+            size = connection.scalar(text("SELECT pg_database_size(current_database())")) or 0
+            free = None
+    return StoreSize(store.dialect, size, free, events, rollups, newest)
+
+
+def _span(connection: Connection, table: Table) -> tuple[int, int]:
+    """About how many rows, and the number of the last one. Two questions: each uses the index."""
+    first = connection.scalar(select(func.min(table.c.seq)))
+    last = connection.scalar(select(func.max(table.c.seq)))
+    return (last - first + 1, last) if first is not None and last is not None else (0, 0)
+
+
+def _sqlite_size(connection: Connection) -> tuple[int, int | None]:
+    """The file, its log, and what is left on their disk."""
+    file = connection.engine.url.database or ""
+    size = 0
+    for name in (file, f"{file}-wal", f"{file}-shm"):
+        with suppress(OSError):
+            size += Path(name).stat().st_size
+    try:
+        return size, shutil.disk_usage(Path(file).parent).free
+    except OSError:
+        return size, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 from uuid import UUID  # noqa: TC003  # FastAPI reads annotations
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
-from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.queries import get_event
@@ -62,7 +63,14 @@ async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
     A malformed record is named in `refused` and the others are stored. What is accepted is
     durable when the answer leaves.
     """
-    return await run_in_threadpool(ingest, services.store, await request.body())
+    return await run_in_threadpool(_take_in, services, await request.body())
+
+
+def _take_in(services: Services, body: bytes) -> IngestAnswer:
+    begun = time.perf_counter()
+    answer = ingest(services.store, body)
+    services.measures.ingested(answer, time.perf_counter() - begun)
+    return answer
 
 
 @router.get("/events", response_model=EventPage)

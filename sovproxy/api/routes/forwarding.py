@@ -13,7 +13,7 @@ from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.receivers import Body  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.forwarding import NoSuchReceiver, ReceiverState, NotDelivered
+from sovproxy.usecases.forwarding import NoSuchReceiver, NotDelivered, ReceiverState
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ReceiverAnswer(BaseModel):
 
     name: str = Field(examples=["siem"])
     kind: Literal["syslog", "file"]
-    where: str = Field(examples=["tls://siem.example:6514"])
+    where: str = Field(examples=["/var/log/sovproxy/events.jsonl"])
     body: Body
     connected: bool
     problem: str = Field(description="Empty, or what is wrong now.", examples=[""])
