@@ -9,12 +9,14 @@ from fastapi import FastAPI
 from sovproxy.console import (
     accounts,
     audit,
+    candidates,
     catalogue,
     data,
     events,
     exceptions,
     explain,
     failures,
+    findings,
     nodes,
     oidc,
     one_time_links,
@@ -25,6 +27,9 @@ from sovproxy.console import (
     policy_edit,
     policy_history,
     policy_simulate,
+    raising,
+    resolutions,
+    saved_views,
     sign_in,
     static_files,
 )
@@ -38,8 +43,13 @@ if TYPE_CHECKING:
 PAGES = (
     overview.router,
     events.router,
+    saved_views.router,
+    raising.router,  # before findings: `raise` is no finding's number
+    findings.router,
+    resolutions.router,
     explain.router,
     exceptions.router,
+    candidates.router,
     catalogue.router,
     policy.router,
     policy_edit.router,

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID  # noqa: TC003  # FastAPI reads annotations
 
 from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import RedirectResponse
 
 from sovproxy.console.charts import ORDER, columns
 from sovproxy.console.failures import Refused
-from sovproxy.console.filters import NONE, SPANS, read_search
+from sovproxy.console.filters import SPANS, Search, read_search, to_events
 from sovproxy.console.frame import Shown, render
+from sovproxy.console.links import link
+from sovproxy.console.marked import MARKABLE, marked, things_of
 from sovproxy.console.names import Names
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.decide.words import Action
+from sovproxy.events.event import EventKind, Outcome, Transport
 from sovproxy.store.filters import Facet
 from sovproxy.store.queries import get_event
 from sovproxy.usecases.analytics import InvalidRange, facets, histogram
 from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.searching import InvalidCursor, search_page
+from sovproxy.usecases.search_words import (
+    COLUMNS,
+    DEFAULT_SPAN,
+    MAX_TEXT,
+    NONE,
+    InvalidSearch,
+    read_text,
+)
+from sovproxy.usecases.searching import (
+    FilterInput,
+    InvalidCursor,
+    count_connections,
+    search_page,
+)
+from sovproxy.usecases.suppressing import hiding, leaving_out, suppressions
+from sovproxy.usecases.views import first_view, list_views
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sovproxy.console.view import View
+    from sovproxy.usecases.analytics import Histogram
+    from sovproxy.usecases.suppressing import Suppression
 
 router = APIRouter(prefix="/events")
 
@@ -51,8 +76,13 @@ _FACETS: Final = (
 @router.get("")
 def search_events(view: SignedInView) -> Response:
     """Show a page of a search, with its facets and its histogram."""
+    if going := _elsewhere(view):
+        return going
     search = read_search(view.request.query_params, view.now)
-    wanted = search.wanted
+    hidden = (
+        [] if search.shows_suppressed else hiding(search.wanted, suppressions(view.store, view.now))
+    )
+    wanted = leaving_out(search.wanted, hidden)
     try:
         page = search_page(view.store, wanted, PAGE, search.cursor, search.order)
         drawn = histogram(view.store, wanted, view.now)
@@ -60,38 +90,89 @@ def search_events(view: SignedInView) -> Response:
         raise Refused(400, str(error)) from None
     rows = len(page.items)
     record_act(view.store, view.principal, Act.SEARCH, given(wanted), rows=rows, now=view.now)
+    return _shown(view, search, wanted, hidden, page=page, drawn=drawn)
+
+
+def _shown(
+    view: View,
+    search: Search,
+    wanted: FilterInput,
+    hidden: Sequence[Suppression],
+    **found: Any,  # noqa: ANN401  # templates take anything
+) -> Response:
+    drawn: Histogram = found["drawn"]
+    counted = facets(view.store, wanted, _FACETS, FACET_VALUES).facets
     return render(
         view,
         "events.html",
+        **found,
         search=search,
-        page=page,
         histogram=columns(drawn.buckets),
         column_href=lambda bucket: search.within(
             bucket.start, bucket.start + timedelta(seconds=drawn.width)
         ),
-        drawn=drawn,
-        facets=facets(view.store, wanted, _FACETS, FACET_VALUES).facets,
+        facets=counted,
+        marked=marked(view.store, found["page"].items, counted),
+        markable=MARKABLE,
+        hidden=hidden,
+        hidden_events=_events(view, search.wanted) - _events(view, wanted) if hidden else 0,
+        saved=list_views(view.store, view.principal),
         names=Names(view.judge.atlas, view.language),
         spans=SPANS,
         order=ORDER,
         nothing=NONE,
+        all_columns=COLUMNS,
         choices=_choices(view),
         formats=EXPORTS,
     )
+
+
+def _elsewhere(view: View) -> Response | None:
+    """What was typed becomes an address; without anything, one's first view is opened."""
+    params = view.request.query_params
+    if "q" in params:
+        return _typed(view, params["q"])
+    first = None if params else first_view(view.store, view.principal)
+    if first and first.query:
+        return RedirectResponse(f"{link('/events')}?{first.query}", HTTPStatus.SEE_OTHER)
+    return None
+
+
+def _typed(view: View, text: str) -> Response:
+    try:
+        found = read_text(text.strip(), view.now)
+    except InvalidSearch as error:
+        search = Search((), FilterInput(), DEFAULT_SPAN)
+        said = {"typed": text[:MAX_TEXT], "problem": str(error), "token": error.token[:80]}
+        return render(view, "events_typed.html", 400, search=search, **said)
+    others = read_search(view.request.query_params, view.now).of_the_list()
+    pairs = [*found, *others] or [("last", DEFAULT_SPAN)]
+    return RedirectResponse(to_events(pairs), HTTPStatus.SEE_OTHER)
+
+
+def _events(view: View, wanted: FilterInput) -> int:
+    counts = count_connections(view.store, wanted, Facet.ACTION, len(Action))
+    return sum(item.events for item in counts.items)
 
 
 @router.get("/{event_id}")
 def one_event(event_id: UUID, view: SignedInView) -> Response:
     """Show all that is held about one event."""
     event = get_event(view.store, event_id)
+    looked_for, rows = {"id": str(event_id)}, int(event is not None)
+    record_act(view.store, view.principal, Act.EVENT, looked_for, rows=rows, now=view.now)
     if event is None:
         raise HTTPException(404)
-    looked_for = {"id": str(event_id)}
-    record_act(view.store, view.principal, Act.EVENT, looked_for, rows=1, now=view.now)
-    search = read_search(view.request.query_params, view.now)
-    values = event.model_dump(mode="json")
-    names = Names(view.judge.atlas, view.language)
-    return render(view, "event.html", event=event, values=values, search=search, names=names)
+    return render(
+        view,
+        "event.html",
+        event=event,
+        values=event.model_dump(mode="json"),
+        search=read_search(view.request.query_params, view.now),
+        names=Names(view.judge.atlas, view.language),
+        things=list(things_of(event)),
+        marked=marked(view.store, [event]),
+    )
 
 
 def _choices(view: View) -> dict[str, list[tuple[str, str]]]:
@@ -110,4 +191,13 @@ def _choices(view: View) -> dict[str, list[tuple[str, str]]]:
         "service": services,
         "control": sorted(((code, show.country(code)) for code in codes), key=lambda it: it[1]),
         "group": [(group.id, group.id) for group in policy.groups],
+        "operator": sorted(
+            ((item.id, item.name) for item in atlas.operators.values()),
+            key=lambda it: it[1].lower(),
+        ),
+        "location": sorted(((code, show.country(code)) for code in codes), key=lambda it: it[1]),
+        "outcome": [(item.value, show.word("outcome", item)) for item in Outcome],
+        "kind": [(item.value, show.word("kind", item)) for item in EventKind],
+        "transport": [(item.value, show.word("transport", item)) for item in Transport],
+        "decrypted": [("true", show.word("answer", "yes")), ("false", show.word("answer", "no"))],
     }

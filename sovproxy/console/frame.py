@@ -32,6 +32,7 @@ STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "events.js": "text/javascript; charset=utf-8",
+    "findings.js": "text/javascript; charset=utf-8",
     "charts.css": "text/css; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
     LIBRARY: "text/javascript; charset=utf-8",

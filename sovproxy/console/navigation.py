@@ -13,6 +13,8 @@ from sovproxy.console.links import link
 from sovproxy.console.view import READERS
 from sovproxy.prompt.languages import mark
 from sovproxy.usecases.exceptions import count_waiting
+from sovproxy.usecases.findings import count_new
+from sovproxy.usecases.resolving_clients import count_waiting as count_to_decide
 from sovproxy.usecases.tokens import Role
 
 if TYPE_CHECKING:
@@ -51,12 +53,22 @@ def _waiting_exceptions(view: View) -> int:
     return count_waiting(view.store, view.now)
 
 
+def _new_findings(view: View) -> int:
+    return count_new(view.store)
+
+
+def _waiting_resolutions(view: View) -> int:
+    return count_to_decide(view.store, view.principal)
+
+
 NAVIGATION: Final = (
     Group(
         mark("Traffic"),
         (
             Section("/", mark("Overview")),
             Section("/events", mark("Events")),
+            Section("/findings", mark("Findings"), REVIEWERS, _new_findings),
+            Section("/resolutions", mark("Who is it?"), waiting=_waiting_resolutions),
             Section("/explain", mark("Explain")),
         ),
     ),

@@ -134,7 +134,7 @@ def hiding(wanted: FilterInput, in_force: Iterable[Suppression]) -> list[Suppres
     return [item for item in in_force if item.value not in _named(wanted, item.kind)]
 
 
-def leaving_out(wanted: FilterInput, hidden: Iterable[Suppression]) -> FilterInput:
+def leaving_out[Given: FilterInput](wanted: Given, hidden: Iterable[Suppression]) -> Given:
     """The search without what is hidden."""
     without = dict.fromkeys((*wanted.without, *(item.excluded for item in hidden)))
     return wanted.model_copy(update={"without": list(without)})

@@ -6,7 +6,9 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads annotations
+from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import anyio
@@ -21,7 +23,8 @@ from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAP
 from sovproxy.store.database import StoreUnavailable
 from sovproxy.store.queries import last_arrival, numbered_arrivals
 from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.searching import FilterInput  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.suppressing import hiding, leaving_out, suppressions
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ POLL_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = 15.0
 MAX_MISSED: Final = 10_000
 RETRY_MILLISECONDS: Final = 2000
+STATE_SECONDS: Final = 5.0
 MEDIA_TYPE: Final = "text/event-stream"
 
 _SEQ = re.compile(r"[0-9]{1,19}")
@@ -41,6 +45,21 @@ _LARGEST: Final = 2**63 - 1
 _EXAMPLE = 'id: 1042\ndata: {"id": "…", "time": "2026-11-23T08:30:00Z", "host": "zoom.us", …}\n\n'
 
 Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN)]
+
+
+class Suppressed(StrEnum):
+    """Whether a stream leaves out what somebody does not want to see."""
+
+    SHOW = "show"
+    HIDE = "hide"
+
+
+class StreamQuery(FilterInput):
+    """A filter. With `suppressed=hide`, values that are suppressed at that moment are left out."""
+
+    suppressed: Suppressed = Suppressed.SHOW
+
+
 LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=20)]
 
 
@@ -51,7 +70,7 @@ LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=20)]
 )
 async def stream(
     request: Request,
-    query: Annotated[FilterInput, Query()],
+    query: Annotated[StreamQuery, Query()],
     services: ServicesDep,
     principal: Reader,
     last_event_id: LastId = "",
@@ -59,7 +78,9 @@ async def stream(
     """Send events as they arrive, in order of arrival, each with the number of its arrival as id.
 
     With `Last-Event-ID` it goes on there, 10,000 arrivals back at most (an event `gap` tells if
-    there were more). A comment every 15 seconds shows that it lives. It ends with the token or the
+    there were more). An event `state` tells every 5 seconds at most by how many `seconds` the last
+    event is behind, from its time to now, and how many arrivals are still to be looked at
+    (`waiting`). A comment every 15 seconds shows that it lives. It ends with the token or the
     session, and with the server.
     """
     seen = await run_in_threadpool(_begin, services, last_event_id)
@@ -78,12 +99,13 @@ class _Tail:
     request: Request
     services: Services
     principal: Principal
-    query: FilterInput
+    query: StreamQuery
     streams: Streams
     seat: Seat
     seen: int
     sent: int = 0
     beat: float = field(default_factory=time.monotonic)
+    stated: float = -STATE_SECONDS
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Everything that is sent, until the client goes, its right ends or the server stops."""
@@ -105,6 +127,8 @@ class _Tail:
             for seq, event in events:
                 self.sent += 1
                 yield b"id: %d\ndata: %s\n\n" % (seq, event.to_json())
+            if events and time.monotonic() - self.stated >= STATE_SECONDS:
+                yield await run_in_threadpool(self._state, events[-1][1])
             if self._is_time_to_beat():
                 if not await run_in_threadpool(self._still_allowed):
                     return
@@ -114,15 +138,28 @@ class _Tail:
 
     async def _arrivals(self) -> list[tuple[int, Event]]:
         """What has arrived; nothing while the store is away, which it may come back from."""
-        wanted = self.query.to_filter()
         try:
-            events, self.seen = await run_in_threadpool(
-                numbered_arrivals, self.services.store, wanted, self.seen
-            )
+            events, self.seen = await run_in_threadpool(self._look)
         except StoreUnavailable:
             await asyncio.sleep(POLL_SECONDS)
             return []
         return events
+
+    def _look(self) -> tuple[list[tuple[int, Event]], int]:
+        store, query = self.services.store, self.query
+        if query.suppressed is Suppressed.HIDE:
+            in_force = suppressions(store, self.services.clock())
+            query = leaving_out(query, hiding(query, in_force))
+        return numbered_arrivals(store, query.to_filter(), self.seen)
+
+    def _state(self, last: Event) -> bytes:
+        """How far behind the stream is; nothing while the store is away."""
+        self.stated = time.monotonic()
+        behind = max(0.0, (self.services.clock() - last.time).total_seconds())
+        with suppress(StoreUnavailable):
+            waiting = max(0, last_arrival(self.services.store) - self.seen)
+            return b'event: state\ndata: {"seconds": %.1f, "waiting": %d}\n\n' % (behind, waiting)
+        return b""
 
     def _is_time_to_beat(self) -> bool:
         if time.monotonic() - self.beat < HEARTBEAT_SECONDS:
@@ -159,6 +196,6 @@ def _begin(services: Services, last_event_id: str) -> int:
 
 
 def _record(
-    services: Services, principal: Principal, what: Act, query: FilterInput, rows: int
+    services: Services, principal: Principal, what: Act, query: StreamQuery, rows: int
 ) -> None:
     record_act(services.store, principal, what, given(query), rows=rows, now=services.clock())

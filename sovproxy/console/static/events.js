@@ -28,55 +28,100 @@ function clock(iso) {
   return `${day.split("-").reverse().join(".")} ${time.slice(0, 8)}`;
 }
 
-function row(event, base, labels) {
+function badge(field, value) {
+  const anchor = pivot(field, value);
+  anchor.className = `badge is-${value}`;
+  return anchor;
+}
+
+function isolated(content) {
+  const element = document.createElement("bdi");
+  element.append(content);
+  return element;
+}
+
+function countries(codes) {
+  const element = document.createElement("span");
+  codes.forEach((code, index) => element.append(index ? ", " : "", pivot("control", code)));
+  return element;
+}
+
+// What a cell of a column holds; the same as the server writes.
+function content(event, field, base) {
+  const value = event[field];
+  if (field === "time") return linked(clock(event.time), base + encodeURIComponent(event.id));
+  if (field === "action") return badge(field, value);
+  if (field === "control") return countries(value);
+  if (field === "host") return isolated(value ? pivot(field, value) : event.address);
+  if (field === "decrypted") return pivot(field, String(value));
+  if (field === "port") return value ? String(value) : "";
+  return value ? isolated(pivot(field, String(value))) : "";
+}
+
+function row(event, base, columns) {
   const line = document.createElement("tr");
   line.className = "fresh";
-  const badge = pivot("action", event.action);
-  badge.className = `badge is-${event.action}`;
-  const host = document.createElement("bdi");
-  host.append(event.host ? pivot("host", event.host) : event.address);
-  const control = document.createElement("span");
-  event.control.forEach((code, index) => control.append(index ? ", " : "", pivot("control", code)));
-  const others = ["group", "rule"].map((field) => (event[field] ? pivot(field, event[field]) : ""));
-  const service = event.service ? pivot("service", event.service) : "";
-  const cells = [linked(clock(event.time), base + encodeURIComponent(event.id)), badge, host, service, control, ...others];
-  cells.forEach((content, index) => {
+  for (const { field, label } of columns) {
     const cell = line.insertCell();
-    if (index === 0) cell.className = "nowrap";
-    if (index > 2) cell.dataset.label = labels[index];
-    cell.append(content);
-  });
+    if (field === "time") cell.className = "nowrap";
+    else if (field !== "action" && field !== "host") cell.dataset.label = label;
+    cell.append(content(event, field, base));
+  }
   return line;
 }
 
+function columnsOf(rows) {
+  const heads = [...rows.parentElement.tHead.rows[0].cells];
+  return heads.map((cell) => ({ field: cell.dataset.field, label: cell.textContent }));
+}
+
 function tailing(bar, rows) {
-  const [start, pause, status] = ["live-start", "live-pause", "live-status"].map((id) => document.getElementById(id));
-  const labels = [...rows.parentElement.tHead.rows[0].cells].map((cell) => cell.textContent);
+  const ids = ["live-start", "live-pause", "live-status", "live-lag", "live-dropped"];
+  const [start, pause, status, lag, lost] = ids.map((id) => document.getElementById(id));
+  const columns = columnsOf(rows);
   const waiting = [];
-  let paused = false;
+  let [paused, dropped] = [false, 0];
+  const fill = (text, number) => text.replace("{n}", number);
   const say = () => {
-    status.textContent = paused ? bar.dataset.paused.replace("{n}", waiting.length) : bar.dataset.running;
+    status.textContent = paused ? fill(bar.dataset.paused, waiting.length) : bar.dataset.running;
     pause.textContent = paused ? bar.dataset.resume : bar.dataset.pause;
   };
+  const drop = (number) => {
+    dropped += number;
+    lost.textContent = fill(bar.dataset.dropped, dropped);
+  };
   const show = (event) => {
-    rows.prepend(row(event, bar.dataset.base, labels));
+    rows.prepend(row(event, bar.dataset.base, columns));
     while (rows.rows.length > MAX_ROWS) rows.lastElementChild.remove();
+  };
+  const take = ({ data }) => {
+    const event = JSON.parse(data);
+    if (!paused) {
+      show(event);
+      return;
+    }
+    waiting.push(event);
+    if (waiting.length > MAX_ROWS) {
+      waiting.shift();
+      drop(1);
+    }
+    say();
+  };
+  // The browser comes back by itself and says where it was (Last-Event-ID), unless it was refused.
+  const fail = ({ target }) => {
+    status.textContent = bar.dataset.broken;
+    if (target.readyState !== EventSource.CLOSED) return;
+    start.hidden = false;
+    pause.hidden = true;
   };
   start.addEventListener("click", () => {
     const source = new EventSource(bar.dataset.stream);
     source.addEventListener("open", say);
-    source.addEventListener("error", () => {
-      status.textContent = bar.dataset.broken;
-    });
-    source.addEventListener("message", ({ data }) => {
-      const event = JSON.parse(data);
-      if (!paused) {
-        show(event);
-        return;
-      }
-      waiting.push(event);
-      if (waiting.length > MAX_ROWS) waiting.shift();
-      say();
+    source.addEventListener("error", fail);
+    source.addEventListener("message", take);
+    source.addEventListener("gap", ({ data }) => drop(JSON.parse(data).missed));
+    source.addEventListener("state", ({ data }) => {
+      lag.textContent = fill(bar.dataset.lag, Math.round(JSON.parse(data).seconds));
     });
     start.hidden = true;
     pause.hidden = false;

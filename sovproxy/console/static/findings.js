@@ -1,0 +1,57 @@
+// The inbox by keyboard: j and k walk, Enter opens, v c e decide, / filters, ? shows the keys.
+
+const rows = [...document.querySelectorAll("#inbox tbody tr")];
+const keys = document.getElementById("keys");
+let here = -1;
+
+function go(index) {
+  here = Math.min(Math.max(index, 0), rows.length - 1);
+  rows[here]?.querySelector("th a").focus();
+  sessionStorage.setItem("sovproxy-inbox", String(here));
+}
+
+function press(key) {
+  const row = rows.find((line) => line.contains(document.activeElement)) ?? rows[here];
+  row?.querySelector(`button[data-key="${key}"]`)?.click();
+}
+
+const filter = () => {
+  const details = document.querySelector("details:has(#f-kind)");
+  details.open = true;
+  details.querySelector("#f-kind").focus();
+};
+
+const acts = {
+  j: () => go(here + 1),
+  k: () => go(here - 1),
+  v: () => press("v"),
+  c: () => press("c"),
+  e: () => press("e"),
+  "/": filter,
+  "?": () => {
+    keys.open = true;
+    keys.scrollIntoView();
+    keys.querySelector("summary").focus();
+  },
+};
+
+for (const [index, row] of rows.entries()) {
+  row.addEventListener("focusin", () => {
+    here = index;
+  });
+}
+
+// WCAG 2.1.4: single keys act only outside of fields, and only while the list or nothing is focused.
+document.addEventListener("keydown", (event) => {
+  const target = event.target;
+  const typing = target instanceof Element && target.closest("input, select, textarea");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !(event.key in acts)) return;
+  event.preventDefault();
+  acts[event.key]();
+});
+
+// After a decision the page comes back without that row: go on at the same place.
+const kept = sessionStorage.getItem("sovproxy-inbox");
+if (kept !== null && document.referrer.startsWith(window.location.origin) && rows.length) {
+  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") go(Number(kept));
+}
