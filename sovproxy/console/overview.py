@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Response
 
 from sovproxy.console.charts import ORDER, columns
-from sovproxy.console.exposure import OUTSIDE, exposures, groups_of
 from sovproxy.console.failures import Refused
 from sovproxy.console.flows import FlowRows
 from sovproxy.console.frame import render
 from sovproxy.console.links import link
 from sovproxy.console.names import Names
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.analytics import Bucket, Overview, Range, overview
+from sovproxy.usecases.analytics import Bucket, Overview, Range, new_in_range, overview
+from sovproxy.usecases.exposure import OUTSIDE
 from sovproxy.usecases.searching import FilterInput
 
 if TYPE_CHECKING:
@@ -23,21 +23,24 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
+WEEK: Final = timedelta(days=7)
+"""So far back at least the page looks for what is new."""
+
 
 @router.get("/")
 def overview_page(view: SignedInView) -> Response:
     """Show the overview of a range of time."""
     found = overview(view.store, _span(view), view.now, FilterInput())
-    wanted = FilterInput(since=found.since, until=found.until).to_filter()
-    outside = exposures(view.store, wanted)
+    new_since = min(found.since, view.now - WEEK)
     return render(
         view,
         "overview.html",
         spans=tuple(Range),
         found=found,
         order=ORDER,
-        outside=outside,
-        outside_groups=groups_of(outside),
+        outside=found.outside,
+        new_since=new_since,
+        new=new_in_range(view.store, new_since, view.now, view.now),
         outside_values=OUTSIDE,
         **_pictures(view, found),
     )

@@ -16,6 +16,7 @@ from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.newness import first_record, new_values
 from sovproxy.store.records import split_control
 from sovproxy.store.times import from_microseconds, microseconds
+from sovproxy.usecases.exposure import Outside, outside_of
 from sovproxy.usecases.searching import Counts, FilterInput, counts_of
 from sovproxy.usecases.suppressing import SuppressionKind, suppressed_values, suppressions
 
@@ -139,6 +140,7 @@ class Overview(BaseModel):
     flows: list[Flow]
     trend: Histogram
     services: Counts
+    outside: Outside
     new: NewInRange
 
 
@@ -193,6 +195,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
         flows=_flows(found),
         trend=_drawn(excluding.trend(store, asked, width), since, until, width),
         services=_counts(found, Facet.SERVICE, TOP_SERVICES),
+        outside=outside_of(found),
         new=_new(store, asked, now),
     )
 
@@ -268,6 +271,11 @@ def _top(links: Counter[tuple[str, str, str]], place: int, limit: int) -> set[st
     for link, number in links.items():
         totals[link[place]] += number
     return {name for name, _ in totals.most_common(limit)}
+
+
+def new_in_range(store: Store, since: datetime, until: datetime, now: datetime) -> NewInRange:
+    """What was never seen before a range of time. Raises StoreUnavailable."""
+    return _new(store, Filter(since=since, until=until), now)
 
 
 def _new(store: Store, asked: Filter, now: datetime) -> NewInRange:

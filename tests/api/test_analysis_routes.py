@@ -203,6 +203,27 @@ def test_the_overview_tells_who_controls_the_traffic(now_server, make_event):
     assert {i["value"] for i in answer["standings"]["items"]} == {"sovereign", "abroad"}
 
 
+def test_the_overview_tells_which_groups_used_what_is_outside_the_trust_zone(
+    now_server, make_event
+):
+    hosted = Standing.HOSTED_HERE_CONTROLLED_ABROAD
+    now_server.deliver(
+        [make_event(), make_event(group="tax"), make_event(service="", control=("CN",))],
+        [
+            rollup(6, service="visio", control=("FR",), standing=Standing.SOVEREIGN),
+            rollup(5, service="slack", control=("US",), standing=hosted, group="tax"),
+        ],
+    )
+    outside = now_server.get("/api/v1/overview").json()["outside"]
+    numbers = {name: outside[name] for name in ("connections", "services", "groups", "others")}
+    assert numbers == {"connections": 8, "services": 2, "groups": 2, "others": 0}
+    items = [(item["service"], item["control"], item["count"]) for item in outside["items"]]
+    assert items == [("slack", ["US"], 5), ("zoom", ["US"], 2), ("", ["CN"], 1)]
+    used = outside["items"][1]
+    assert {(use["group"], use["count"]) for use in used["groups"]} == {("finance", 1), ("tax", 1)}
+    assert used["actions"] == ["block"]
+
+
 def test_the_overview_joins_what_is_rare_to_other(now_server, make_event):
     now_server.deliver(
         [make_event(service=f"s{n}", group=f"g{n}") for n in range(30) for _ in range(31 - n)]
