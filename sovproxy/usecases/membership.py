@@ -79,6 +79,15 @@ class Member:
         if known.version:
             self._obey(known)
 
+    def start(self) -> None:
+        """Begin to follow the API."""
+        self.follower.start()
+
+    def close(self) -> None:
+        """End; what is to be told waits on disk."""
+        self.follower.stop()
+        self._tidy()
+
     def holds(self, clients: Iterable[str], subject: str) -> bool:
         """Whether one of these pseudonyms acknowledged `subject` anywhere, and it is not over."""
         if not self._shared:

@@ -120,12 +120,12 @@ class Node:
     def start(self) -> None:
         """Begin to deliver events to the API, and to follow it."""
         self.delivery.start()
-        self.member.follower.start()
+        self.member.start()
 
     def close(self) -> None:
         """Put what was counted on disk and stop; what is not delivered stays in the spool."""
         self.recorder.close()
-        self.member.follower.stop()
+        self.member.close()
         self.delivery.stop()
 
     def client(self, address: str, name: str = "") -> Client:

@@ -173,6 +173,25 @@ def test_a_machine_answer_says_nothing_of_asking(nodes, person):
     assert ASK not in answer.text
 
 
+def test_a_question_of_two_people_is_answered_by_the_node_that_knows(nodes, api, person):
+    paris, _ = nodes
+    assert person.open(paris).is_prompt  # now this node, and only this one, has seen the client
+    wish = {"client": paris.pseudonym(person.me), "reason": "the lab has to find this machine"}
+    asked = api.call(Role.ANALYST, "POST", "/resolutions", json=wish)
+    assert asked.status_code == 201, asked.text
+    path = f"/resolutions/{asked.json()['id']}"
+    assert api.call(Role.ADMIN, "POST", f"{path}/approve", json={}).status_code == 200
+
+    def shown() -> dict:
+        return api.call(Role.ANALYST, "GET", path).json()
+
+    wait_until(lambda: shown()["state"] == "answered", "the node that knows answers", 15)
+    assert (shown()["found"], shown()["node"]) == (person.me, "paris")
+    folder = paris.data / "node" / "directory"
+    wait_until(folder.exists, "it is noted", 15)
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+
+
 def test_nodes_report_themselves(nodes, api):
     known = api.nodes()
     assert {"paris", "lyon"} <= known.keys()
