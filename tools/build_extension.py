@@ -11,10 +11,15 @@ import shutil
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from babel.messages.pofile import read_po
 
 from sovproxy.prompt.export import texts_of
 from sovproxy.prompt.languages import languages
+
+if TYPE_CHECKING:
+    from sovproxy.prompt.languages import Language
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "extension"
@@ -39,11 +44,21 @@ def _build_one(target: Path, browser: str) -> Path:
     for name in CODE:
         if (SOURCE / name).is_dir():
             shutil.copytree(SOURCE / name, folder / name)
+    shutil.copy(SOURCE / "managed_schema.json", folder)
     shutil.copy(ROOT / "sovproxy" / "prompt" / "static" / "prompt.css", folder / "pages")
     _write_json(folder / "manifest.json", _manifest(browser))
     for language in languages():
-        _write_json(folder / "texts" / f"{language.code}.json", texts_of(language))
+        _write_json(folder / "texts" / f"{language.code}.json", _texts(language))
     return _pack(folder, target / f"sovproxy-{browser}.zip")
+
+
+def _texts(language: Language) -> dict[str, Any]:
+    """The prompt's texts, and the extension's own; English ones stand in the code."""
+    texts, own = texts_of(language), SOURCE / "translations" / f"{language.code}.po"
+    if own.exists():
+        catalog = read_po(own.open("rb"), locale=language.code, abort_invalid=True)
+        texts["messages"] |= {str(entry.id): str(entry.string) for entry in catalog if entry.id}
+    return texts
 
 
 def _manifest(browser: str) -> dict[str, Any]:

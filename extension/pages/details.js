@@ -24,16 +24,25 @@ export function detailsOf(shown, others) {
 }
 
 function why(shown) {
-  const { verdict, language } = shown;
-  const powers = verdict.jurisdiction.powers.map((power) => powerItem(power, language));
+  const { language } = shown;
   return folded(
     language.say("Why do I see this page?"),
     make("dl.facts", {}, ...decisionRows(shown)),
     make("h3", {}, language.say("Evidence")),
-    make("dl.facts", {}, ...evidenceRows(shown)),
-    powers.length ? make("h3", {}, language.say("Legal powers that reach it")) : null,
-    powers.length ? make("ul.powers", {}, ...powers) : null,
+    ...evidence(shown),
   );
+}
+
+/** Evidence and powers alone, for any page. */
+export function evidenceOf({ verdict, language }) {
+  return folded(language.say("Evidence"), ...evidence({ verdict, language }));
+}
+
+function evidence({ verdict, language }) {
+  const facts = make("dl.facts", {}, ...evidenceRows({ verdict, language }));
+  const powers = verdict.jurisdiction.powers.map((power) => powerItem(power, language));
+  if (!powers.length) return [facts];
+  return [facts, make("h3", {}, language.say("Legal powers that reach it")), make("ul.powers", {}, ...powers)];
 }
 
 function decisionRows({ verdict, policy, language, host }) {

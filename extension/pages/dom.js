@@ -21,3 +21,11 @@ export function make(name, attributes = {}, ...children) {
 export function safeLink(url) {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? url : "";
 }
+
+/** Put the language and the organisation's colours on the whole page. @param {any} [policy] */
+export function dress(language, policy) {
+  const { documentElement } = document;
+  documentElement.lang = language.code;
+  documentElement.style.setProperty("--primary", policy?.organisation.primary_colour ?? "#1b3a6b");
+  documentElement.style.setProperty("--accent", policy?.organisation.accent_colour ?? "#c9191e");
+}

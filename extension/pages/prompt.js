@@ -6,9 +6,9 @@ import { headline, inWhoseHands } from "../core/sentences.js";
 import { ask } from "../shell/browser.js";
 import { Keeper, subjectOf } from "../shell/keeper.js";
 import { detailsOf } from "./details.js";
-import { make, safeLink } from "./dom.js";
+import { dress, make, safeLink } from "./dom.js";
 import { replyOf } from "./reply.js";
-import { CODES, languageNamed, readersCode } from "./texts.js";
+import { CODES, languageNamed, readersCode } from "../shell/texts.js";
 
 const LEADS = {
   meeting: "Your meeting can take place on %(alternative)s.",
@@ -41,9 +41,7 @@ async function show() {
 function frame({ verdict, policy, language }) {
   const { organisation } = policy;
   const say = (text) => language.say(text);
-  document.documentElement.lang = language.code;
-  document.documentElement.style.setProperty("--primary", organisation.primary_colour);
-  document.documentElement.style.setProperty("--accent", organisation.accent_colour);
+  dress(language, policy);
   const name = pick(organisation.name, language, policy.language) || "sovproxy";
   document.title = `${headline(verdict, language)} – ${name}`;
   document.getElementById("speaker").replaceChildren(

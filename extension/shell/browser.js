@@ -53,13 +53,13 @@ export const wakeAt = (name, when) => api.alarms.create(name, { when: when * 100
 export const onWake = (listener) => api.alarms.onAlarm.addListener(({ name }) => listener(name));
 
 /**
- * Answer messages of our own pages. The handler gives a promise of the answer.
- * @param {(message: any) => Promise<any>} handler
+ * Answer messages of our own pages and content scripts. The handler gives a promise of the answer.
+ * @param {(message: any, sender: {ownPage: boolean}) => Promise<any>} handler
  */
 export function onMessage(handler) {
   api.runtime.onMessage.addListener((message, sender, respond) => {
     if (sender.id !== api.runtime.id) return false;
-    handler(message).then(
+    handler(message, { ownPage: sender.url?.startsWith(api.runtime.getURL("")) ?? false }).then(
       (answer) => respond({ answer }),
       (error) => respond({ problem: error.message }),
     );
@@ -81,3 +81,54 @@ export const readerLanguages = () => [api.i18n.getUILanguage(), ...navigator.lan
 export async function ownJson(path) {
   return (await fetch(api.runtime.getURL(path))).json();
 }
+
+/** The tab that the person looks at. @returns {Promise<{id: number, url: string} | undefined>} */
+export async function currentTab() {
+  const [tab] = await api.tabs.query({ active: true, currentWindow: true });
+  return tab && { id: tab.id, url: tab.url ?? "" };
+}
+
+/** What is kept until the browser is closed, never on disk. @param {string} name */
+export async function remembered(name) {
+  return (await api.storage.session.get(name))[name];
+}
+
+/** @param {Record<string, unknown>} values */
+export const remember = (values) => api.storage.session.set(values);
+
+/** @param {string[]} names */
+export const forget = (names) => api.storage.session.remove(names);
+
+/**
+ * Tell of every page that begins and everything that pages load. Nothing is held up or changed.
+ * @param {{onPage: (tab: number, url: string) => void, onRequest: (tab: number, url: string) => void, onClosed: (tab: number) => void}} listeners
+ */
+export function watchPages({ onPage, onRequest, onClosed }) {
+  const everything = { urls: ["http://*/*", "https://*/*"] };
+  api.webNavigation.onCommitted.addListener(({ tabId, frameId, url }) => {
+    if (frameId === 0) onPage(tabId, url);
+  });
+  api.webRequest.onBeforeRequest.addListener(({ tabId, type, url }) => {
+    if (tabId >= 0 && type !== "main_frame") onRequest(tabId, url);
+  }, everything);
+  api.tabs.onRemoved.addListener(onClosed);
+}
+
+/**
+ * Show a standing on the button of one tab.
+ * @param {number} tab @param {Record<number, ImageData>} pictures by size @param {string} title
+ */
+export async function showOnButton(tab, pictures, title) {
+  try {
+    await api.action.setIcon({ tabId: tab, imageData: pictures });
+    await api.action.setTitle({ tabId: tab, title });
+  } catch {
+    // the tab has been closed meanwhile
+  }
+}
+
+/** Open one of our pages, or another address, in a new tab. @param {string} url */
+export const openTab = (url) => api.tabs.create({ url });
+
+/** Call when the window with the options is asked for. */
+export const openOptions = () => api.runtime.openOptionsPage();

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ ARGS = (
     "--disable-dev-shm-usage",
     "--disable-features=DisableLoadExtensionCommandLineSwitch",
     # Whatever is not stopped before a byte leaves ends here: no name is looked up outside.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP mail.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
@@ -90,6 +91,33 @@ def api(tmp_path) -> Iterator[Api]:
     made = Api(tmp_path, "fr-etat")
     yield made
     made.stop()
+
+
+class Mail(BaseHTTPRequestHandler):
+    """A web mail with two invitations, that loads things from elsewhere."""
+
+    PAGE = b"""<!doctype html><html lang="en"><title>Mail</title><h1>Inbox</h1>
+    <p><a href="https://us02web.zoom.us/j/1">Join</a> <a href="https://visio.numerique.gouv.fr/a">Join</a></p>
+    <img alt="" src="http://www.facebook.com/a.gif"><img alt="" src="http://connect.facebook.net/b.gif">"""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html; charset=utf-8")
+        self.send_header("content-length", str(len(self.PAGE)))
+        self.end_headers()
+        self.wfile.write(self.PAGE)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mail() -> Iterator[str]:
+    """The address of a web mail."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mail) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://mail.example:{server.server_port}/"
+        server.shutdown()
 
 
 class Browser:

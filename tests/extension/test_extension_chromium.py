@@ -103,3 +103,80 @@ def test_a_policy_that_changes_is_followed(chromium, api):
         page = browser.context.new_page()
         with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
             page.goto(MEETING)
+
+
+# The popup shows the tab in front; opened as a tab by itself it is in front, so it is told which.
+LOOK_AT_MAIL = """
+const query = chrome.tabs.query.bind(chrome.tabs);
+const isMail = (tab) => tab.url?.includes("mail.example");
+chrome.tabs.query = async () => (await query({})).filter(isMail);
+"""
+
+
+def test_links_to_stopped_services_are_marked_and_others_are_not(chromium, api, mail):
+    with chromium("en-GB") as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        page.goto(mail)
+        signs = page.locator("[data-sovproxy]")
+        expect(signs).to_have_count(1)
+        expect(page.locator("a", has=signs)).to_have_attribute(
+            "href", "https://us02web.zoom.us/j/1"
+        )
+        expect(signs).to_have_attribute(
+            "aria-label", re.compile("Zoom cannot be opened here.*Visio")
+        )
+
+
+def test_the_popup_tells_where_a_page_stands_and_what_else_it_loads(chromium, api, mail):
+    with chromium("en-GB") as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        page.goto(mail)
+        popup = browser.context.new_page()
+        popup.add_init_script(LOOK_AT_MAIL)
+        for _ in range(40):  # what a page loads is counted a moment later
+            popup.goto(f"{browser.address}/pages/popup.html")
+            popup.get_by_role("heading", level=1).wait_for()
+            if popup.get_by_role("row").count() > 2:
+                break
+        expect(popup.get_by_role("heading", level=1)).to_have_text("mail.example")
+        expect(popup.locator(".standing")).to_contain_text("unknown")
+        expect(popup.get_by_role("row", name="United States 2")).to_be_visible()
+        assert Axe().run(popup).violations_count == 0
+
+
+def test_the_options_take_an_address_and_show_the_policy_in_force(chromium, api):
+    with chromium("fr-FR") as browser:
+        page = browser.context.new_page()
+        page.goto(f"{browser.address}/pages/options.html")
+        page.get_by_label("Adresse de sovproxy").fill(api.url)
+        page.get_by_role("button", name="Enregistrer").click()
+        expect(page.get_by_text("fr-etat")).to_be_visible()
+        assert Axe().run(page).violations_count == 0
+
+
+def test_a_page_on_the_web_cannot_give_itself_leave(chromium, api, mail):
+    """Content scripts stand on foreign ground: of the background they may ask about links only."""
+    with chromium() as browser:
+        browser.set_api(api.url)
+        page = browser.context.new_page()
+        page.goto(mail)
+        session = browser.context.new_cdp_session(page)
+        contexts: list[dict] = []
+        session.on(
+            "Runtime.executionContextCreated", lambda found: contexts.append(found["context"])
+        )
+        session.send("Runtime.enable")
+        ours = next(item for item in contexts if item["origin"].startswith("chrome-extension"))
+        asked = session.send(
+            "Runtime.evaluate",
+            {
+                "contextId": ours["id"],
+                "expression": "chrome.runtime.sendMessage({kind: 'acknowledge', subject: 'zoom'})",
+                "awaitPromise": True,
+                "returnByValue": True,
+            },
+        )
+        assert "only our own pages" in asked["result"]["value"]["problem"]
+        assert not browser.stored("lifts")

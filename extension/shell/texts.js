@@ -1,7 +1,7 @@
-// The language of our pages: the first of the reader's that we have, else the policy's.
+// The reader's language: the policy's when the reader accepts it, else the first of theirs we have.
 
 import { Language } from "../core/language.js";
-import { ownJson, readerLanguages } from "../shell/browser.js";
+import { ownJson, readerLanguages } from "./browser.js";
 
 export const CODES = ["en", "da", "de", "fr"];
 
