@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 
 from sovproxy.console.frame import render
 from sovproxy.console.names import Names
+from sovproxy.console.policy_forms import desk_of, may_draft
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.decide.policy import NO_ALTERNATIVE, Condition
 from sovproxy.prompt.texts import pick
@@ -64,6 +65,8 @@ def policy_page(view: SignedInView) -> Response:
         about=pick(policy.about, view.language, policy.language),
         title=pick(policy.title, view.language, policy.language),
         file=file,
+        in_force=desk_of(view).in_force(),
+        may_draft=may_draft(view),
         names=Names(view.judge.atlas, view.language),
         nothing=NO_ALTERNATIVE,
         enumerated=_ENUMERATED,

@@ -62,6 +62,20 @@ def with_value(text: str, rule_id: str, path: Path, value: object) -> str:
     return _proved(_cut(text, index, path, value), wanted)
 
 
+def value_of(text: str, rule_id: str, path: Path) -> object:
+    """The value at a place of a rule, None if there is none. Raises InvalidFile, CannotEdit."""
+    place: object = next((rule for rule in _rules(_value(text)) if rule.get("id") == rule_id), None)
+    for key in path:
+        place = place.get(key) if isinstance(place, dict) else None
+    return place
+
+
+def group_ids(text: str) -> list[str]:
+    """The ids of the groups. Raises InvalidFile, CannotEdit."""
+    groups = _value(text).get("groups")
+    return sorted(map(str, groups)) if isinstance(groups, dict) else []
+
+
 def _value(text: str) -> dict[str, object]:
     value = parse(text, _FILE).value
     if not isinstance(value, dict):

@@ -24,6 +24,7 @@ from sovproxy.store.tables import PolicyVersionRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.auditing import Act, act_entry, given, record_act
 from sovproxy.usecases.simulating import Replay
+from sovproxy.usecases.simulation import MAX_SECONDS
 from sovproxy.usecases.turns import Turns
 
 if TYPE_CHECKING:
@@ -197,15 +198,21 @@ class PolicyDesk:
         )
 
     def simulate(
-        self, principal: Principal, text: str, asked: SimulationInput, now: datetime
+        self,
+        principal: Principal,
+        text: str,
+        asked: SimulationInput,
+        now: datetime,
+        *,
+        seconds: float = MAX_SECONDS,
     ) -> Simulation:
-        """Replay recorded traffic under a draft. It leaves an audit entry.
+        """Replay recorded traffic under a draft, for so long at most. It leaves an audit entry.
 
         Raises InvalidFile, InvalidSimulation, Busy, StoreUnavailable.
         """
         draft = self.check(text).policy
         with self._turns.taken(principal.token_id):
-            found = Replay(self.judge, draft, asked, now).run(self.store)
+            found = Replay(self.judge, draft, asked, now, seconds=seconds).run(self.store)
         details = {"digest": draft.version, **given(asked)}
         act = Act.POLICY_SIMULATE
         record_act(self.store, principal, act, details, rows=len(found.examples), now=now)
