@@ -60,7 +60,7 @@ FIELDS: Final = tuple(name for name in FilterInput.model_fields if name not in T
 KNOWN: Final = frozenset({*FIELDS, *TIMES, *OF_A_PAGE, "last", "columns", "suppressed", "q"})
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
-_TOKEN: Final = re.compile(r'(?:[^\s"]|"[^"]*")+|"[^"]*$')
+_TOKEN: Final = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')
 _ALIASES: Final = {"network": "asn", "country": "control", "verdict": "action"}
 
 
@@ -127,8 +127,8 @@ def read_text(text: str, now: datetime) -> Pairs:
     for token in _TOKEN.findall(text):
         if token.count('"') % 2:
             raise InvalidSearch('a closing `"` is missing', token)
-        found = _read_token(token, now)
         try:
+            found = _read_token(token, now)
             read_words(found, now)
         except InvalidSearch as error:
             raise InvalidSearch(str(error), token) from None
@@ -198,7 +198,7 @@ def _wildcard(value: str) -> tuple[str, str]:
             return "host", inner
         if value.startswith("*") and value.endswith("*"):
             return "host_contains", inner
-    raise InvalidSearch("`*.zoom.us` or `*zoom*` is understood, no other place of `*`", value)
+    raise InvalidSearch("`*.zoom.us` or `*zoom*` is understood, no other place of `*`")
 
 
 def _check_choices(pairs: Pairs) -> None:

@@ -64,7 +64,8 @@ function row(event, base, columns) {
   for (const { field, label } of columns) {
     const cell = line.insertCell();
     if (field === "time") cell.className = "nowrap";
-    else if (field !== "action" && field !== "host") cell.dataset.label = label;
+    else if (field === "host") cell.className = "host";
+    else if (field !== "action") cell.dataset.label = label;
     cell.append(content(event, field, base));
   }
   return line;
