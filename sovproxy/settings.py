@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         return self.ca_folder / "mitmproxy-ca-cert.pem"
 
     @property
+    def bundle_key_file(self) -> Path:
+        """The key that signs bundles for extensions (mode 0600)."""
+        return self.data_dir / "fleet" / "bundle-key.pem"
+
+    @property
     def node_token_file(self) -> Path:
         """The local node's token for the API (mode 0600)."""
         return self.data_dir / "node" / "token"

@@ -56,7 +56,7 @@ def app_of(settings: Settings) -> FastAPI:
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),
             policies=desk,
-            bundles=Bundles(judge, settings.data_dir / "fleet" / "bundle-key.pem"),
+            bundles=Bundles(judge, settings.bundle_key_file),
             metrics_open=settings.metrics_open,
             policy=lambda: (judge.policy.id, judge.policy.version),
             forwarding=Forwarding.of(store, settings.forward, settings.node),

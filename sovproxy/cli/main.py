@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sovproxy import __version__
-from sovproxy.cli import check, data, events, policy, run, serve, tokens
+from sovproxy.cli import check, compiling, data, events, exceptions, policy, run, serve, tokens
 
 app = typer.Typer(
     name="sovproxy",
@@ -21,7 +21,9 @@ app.command()(check.check)
 app.command()(serve.api)
 app.add_typer(policy.app)
 app.add_typer(data.app)
+app.add_typer(compiling.app)
 app.add_typer(events.app)
+app.add_typer(exceptions.app)
 app.add_typer(tokens.app)
 
 

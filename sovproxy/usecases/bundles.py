@@ -59,14 +59,18 @@ class Bundles:
 
     def keys(self) -> dict[str, Any]:
         """The public key as a JWK Set (RFC 7517)."""
-        public = self._key.as_dict(private=False)
-        return {"keys": [public | {"use": "sig", "alg": ALGORITHM}]}
+        return key_set(self._key)
 
     def _sign(self) -> SignedBundle:
         bundle = make_bundle(self._judge.atlas, self._judge.policy)
         header = {"alg": ALGORITHM, "kid": self._key.kid, "typ": TYPE}
         token = jws.serialize_compact(header, to_bytes(bundle), self._key)
         return SignedBundle(bundle["version"], token.encode())
+
+
+def key_set(key: ECKey) -> dict[str, Any]:
+    """The public half of a key as a JWK Set."""
+    return {"keys": [key.as_dict(private=False) | {"use": "sig", "alg": ALGORITHM}]}
 
 
 def load_key(path: Path) -> ECKey:
