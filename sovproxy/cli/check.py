@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sovproxy.cli.exits import FINDINGS, USAGE, or_exit
+from sovproxy.decide.exceptions import Exceptions
 from sovproxy.settings import Settings
+from sovproxy.store.database import open_store
+from sovproxy.usecases.exceptions import in_force
 from sovproxy.usecases.judging import Judge
 
 if TYPE_CHECKING:
@@ -26,6 +31,10 @@ def check(
         str, typer.Option(metavar="ADDR", help="The address that the hosts resolve to.")
     ] = "",
     group: Annotated[str, typer.Option(help="Judge as for a client of this group.")] = "",
+    client: Annotated[
+        str,
+        typer.Option(help="Judge as for this client (a pseudonym), by the exceptions in force."),
+    ] = "",
     policy: Annotated[str, typer.Option(help="Judge by this profile or file instead.")] = "",
     *,
     as_json: Annotated[
@@ -45,13 +54,21 @@ def check(
             f"--group: {group!r} is no group of {judge.policy.id}; it has: {known}", err=True
         )
         raise typer.Exit(USAGE)
+    if client:
+        judge.exceptions = or_exit(lambda: _in_force(settings))
     unread = False
     for query in _each(queries):
-        answer = judge.check(query, ip, group)
+        answer = judge.check(query, ip, group, client)
         unread |= answer["error"] is not None
         typer.echo(json.dumps(answer) if as_json else _text(answer))
     if unread:
         raise typer.Exit(FINDINGS)
+
+
+def _in_force(settings: Settings) -> Exceptions:
+    """The exceptions in force, from the store of this machine."""
+    with closing(open_store(settings.effective_store_url)) as store:
+        return Exceptions.of(in_force(store, datetime.now(UTC)))
 
 
 def _each(queries: Iterable[str]) -> Iterator[str]:
@@ -78,6 +95,7 @@ def _text(answer: Json) -> str:
         "standing": answer["standing"],
         "alternative": _named(verdict["alternative"], "url"),
         "reason": verdict["reason"],
+        "exception": _exception(_part(answer, "exception")),
     }
     lines += [f"  {name:<12} {_plain(value)}" for name, value in facts.items() if value]
     for item in _list(answer["evidence"]):
@@ -92,7 +110,7 @@ def _origin(item: dict[str, object]) -> str:
 
 
 def _part(answer: Json, name: str) -> Json:
-    value = answer[name]
+    value = answer.get(name)
     return value if isinstance(value, dict) else {}
 
 
@@ -110,6 +128,14 @@ def _chain(value: object) -> str:
     entities = [value, *_list(value["parents"])]
     names = (f"{item['name']} ({item['country']})" for item in entities if isinstance(item, dict))
     return " < ".join(names)
+
+
+def _exception(exception: Json) -> str:
+    if not exception:
+        return ""
+    overrules = _part(exception, "overrules")
+    without = f"without it: {overrules.get('action')} (rule {overrules.get('rule')})"
+    return f"number {exception['number']}, until {exception['until']}; {without}"
 
 
 def _network(network: Json) -> str:

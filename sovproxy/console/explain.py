@@ -18,8 +18,8 @@ def explain(view: SignedInView) -> Response:
     """Show the form, and the answer when something is asked. Nothing is resolved or recorded."""
     params = view.request.query_params
     query, ip = params.get("q", "").strip()[:MAX_QUERY], params.get("ip", "").strip()[:64]
-    group = params.get("group", "")[:100]
-    answer = view.judge.check(query, ip, group) if query else None
+    group, client = params.get("group", "")[:100], params.get("client", "").strip()[:24]
+    answer = view.judge.check(query, ip, group, client) if query else None
     powers = {power.id: power for power in view.judge.atlas.powers}
     return render(
         view,
@@ -27,6 +27,7 @@ def explain(view: SignedInView) -> Response:
         query=query,
         ip=ip,
         group=group,
+        client=client,
         answer=answer,
         powers=powers,
         groups=[item.id for item in view.judge.policy.groups],

@@ -36,7 +36,9 @@ PAGES = (
     "/catalogue/operators/zoom-communications",
     "/catalogue/powers",
     "/catalogue/report",
+    "/exceptions",
     "/policy",
+    "/nodes",
     "/data",
     "/events?last=never",
 )

@@ -31,6 +31,7 @@ PAGES = (
     "/catalogue/operators/zoom-communications",
     "/catalogue/powers",
     "/catalogue/report",
+    "/exceptions",
     "/policy",
     "/data",
 )
