@@ -83,7 +83,7 @@ def sign_in_form(
     values = {
         "next": own_path(asked.get("next", "")),
         "ended": asked.get("ended"),
-        "left": asked.get("left"),
+        "left": asked.get("left") or asked.get("state"),  # the provider sends `state` back
         "login": asked.get("login", "")[:64],
         "by_token": "token" in asked,
         "provider": view.console.provider_label,

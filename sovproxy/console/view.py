@@ -52,7 +52,7 @@ class Console:
 
     def leaving_address(self, id_token: str) -> str:
         """Where one signs out of the OpenID provider; empty if there is no such place."""
-        back = f"{BASE}/sign-in?left=1"
+        back = f"{BASE}/sign-in"
         return self.services.oidc.leaving_address(id_token, back) if self.services.oidc else ""
 
     def base_address(self, request: Request) -> str:
@@ -99,8 +99,10 @@ class View:
 
     @property
     def here(self) -> str:
-        """The path and query that were asked for."""
+        """The path and query that were asked for, as links on the page may repeat them."""
         url = self.request.url
+        if url.path.startswith(f"{BASE}/oidc/"):
+            return f"{BASE}/sign-in"  # what the provider sent is for one use, and for nobody's link
         return f"{url.path}?{url.query}" if url.query else url.path
 
 
