@@ -1,4 +1,4 @@
-"""`sovproxy policy`: check policy files, list the shipped profiles, show what is in force."""
+"""`sovproxy policy`: check policies, simulate and compare them, apply them and roll back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from sovproxy.atlas.load import SHIPPED, load_atlas
+from sovproxy.cli import policy_life
 from sovproxy.errors import InvalidFile, Problem
 from sovproxy.policy.fields import read_instant
 from sovproxy.policy.known import Known
@@ -28,6 +29,8 @@ FAILURE = 3
 _SHOWN = 500
 
 app = typer.Typer(name="policy", no_args_is_help=True, help=__doc__)
+
+policy_life.register(app)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Response
 
+from sovproxy.console.failures import Refused
 from sovproxy.console.frame import render
+from sovproxy.console.policy_forms import desk_of, draft_of, may_draft
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.errors import InvalidFile
+from sovproxy.usecases.drafting import list_drafts
+
+if TYPE_CHECKING:
+    from sovproxy.console.view import View
+    from sovproxy.decide.describe import Json
 
 router = APIRouter()
 
@@ -19,7 +29,12 @@ def explain(view: SignedInView) -> Response:
     params = view.request.query_params
     query, ip = params.get("q", "").strip()[:MAX_QUERY], params.get("ip", "").strip()[:64]
     group, client = params.get("group", "")[:100], params.get("client", "").strip()[:24]
-    answer = view.judge.check(query, ip, group, client) if query else None
+    draft = draft_of(view, params["draft"]) if params.get("draft") and may_draft(view) else None
+    answer = None
+    if draft and query:
+        answer = _under(view, draft.text, query, ip, group)
+    elif query:
+        answer = view.judge.check(query, ip, group, client)
     powers = {power.id: power for power in view.judge.atlas.powers}
     return render(
         view,
@@ -32,4 +47,15 @@ def explain(view: SignedInView) -> Response:
         powers=powers,
         groups=[item.id for item in view.judge.policy.groups],
         examples=EXAMPLES,
+        draft=draft.id if draft else "",
+        drafts=list_drafts(view.store) if may_draft(view) else [],
     )
+
+
+def _under(view: View, text: str, query: str, ip: str, group: str) -> Json:
+    """The answer as it would be with a draft in force. Raises Refused for one with errors."""
+    try:
+        policy = desk_of(view).check(text).policy
+    except InvalidFile as error:
+        raise Refused(400, str(error)) from None
+    return view.judge.check_under(policy, query, ip, group)
