@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS: Final = 10.0
+SPREAD_SECONDS: Final = 1.0
+"""Within how long nodes report, all together, that they have taken in a new state."""
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 BUSY_SECONDS: Final = 30.0
@@ -76,6 +79,7 @@ class Follower:
         self._answers: dict[str, Future[dict[str, Any]]] = {}
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="sovproxy-fleet", daemon=True)
 
@@ -147,13 +151,18 @@ class Follower:
         self._side.adopt(known)
         self.known = known
         save_known(self._side.state_file, known)
+        if state.common:
+            self._changed.set()
 
     # -- what the node tells --------------------------------------------------------------------
 
     async def _beat(self, link: Link) -> None:
         while True:
+            self._changed.clear()
             await self._attempt("reporting", lambda: self._beat_once(link))
-            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), BEAT_SECONDS)
+                await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311  # spreads nodes
 
     async def _beat_once(self, link: Link) -> None:
         self._side.tidy()

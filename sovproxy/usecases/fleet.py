@@ -233,7 +233,7 @@ class KnownNode(BaseModel):
     """A node as it was last heard of. `conflict` tells that another token uses the same name.
 
     `follows` tells whether the applied policy is in force there; null when none is applied.
-    `behind` tells that it has not the present state of exceptions and acknowledgements.
+    `behind` tells that it does not know the present policy and exceptions yet.
     """
 
     id: int = Field(examples=[3])
@@ -278,7 +278,7 @@ def _known(row: NodeRow, now: datetime, snapshot: Snapshot, conflict: bool) -> K
         state=NodeState.SILENT if now - last > SILENT else state,
         conflict=conflict,
         follows=follows,
-        behind=report.state != snapshot.version,
+        behind=report.state.partition(".")[0] != snapshot.head,
         report=report,
     )
 
