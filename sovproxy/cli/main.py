@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from sovproxy import __version__
-from sovproxy.cli import check, compiling, data, events, exceptions, policy, run, serve, tokens
+from sovproxy.cli import (
+    accounts,
+    check,
+    compiling,
+    data,
+    events,
+    exceptions,
+    policy,
+    run,
+    serve,
+    tokens,
+)
 
 app = typer.Typer(
     name="sovproxy",
@@ -24,6 +35,7 @@ app.add_typer(data.app)
 app.add_typer(compiling.app)
 app.add_typer(events.app)
 app.add_typer(exceptions.app)
+app.add_typer(accounts.app)
 app.add_typer(tokens.app)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +17,7 @@ from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.store.times import from_microseconds
 from sovproxy.usecases import tokens
-from sovproxy.usecases.tokens import Role  # noqa: TC001  # Typer reads annotations
+from sovproxy.usecases.tokens import Role, command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,11 @@ def create(
     ] = tokens.DEFAULT_DAYS,
 ) -> None:
     """Make a token and print it: this is the only time that it can be seen."""
-    typer.echo(_with_store(lambda store: tokens.create_token(store, role, name, days)))
+    by, now = command_line(getpass.getuser()), datetime.now(UTC)
+    token, _ = _with_store(
+        lambda store: tokens.create_token_as(store, by, now, role=role, name=name, days=days)
+    )
+    typer.echo(token)
 
 
 @app.command(name="list")
@@ -52,7 +58,8 @@ def list_(*, as_json: JsonOption = False) -> None:
 @app.command()
 def revoke(token_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Make a token useless from now on."""
-    _with_store(lambda store: tokens.revoke_token(store, token_id))
+    by = command_line(getpass.getuser())
+    _with_store(lambda store: tokens.revoke_token(store, token_id, by=by))
     typer.echo(f"{token_id} is revoked")
 
 

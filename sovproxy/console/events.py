@@ -17,7 +17,7 @@ from sovproxy.console.frame import Shown, render
 from sovproxy.console.links import link
 from sovproxy.console.marked import MARKABLE, marked, things_of
 from sovproxy.console.names import Names
-from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.console.view import EventsView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind, Outcome, Transport
 from sovproxy.store.filters import Facet
@@ -74,7 +74,7 @@ _FACETS: Final = (
 
 
 @router.get("")
-def search_events(view: SignedInView) -> Response:
+def search_events(view: EventsView) -> Response:
     """Show a page of a search, with its facets and its histogram."""
     if going := _elsewhere(view):
         return going
@@ -156,7 +156,7 @@ def _events(view: View, wanted: FilterInput) -> int:
 
 
 @router.get("/{event_id}")
-def one_event(event_id: UUID, view: SignedInView) -> Response:
+def one_event(event_id: UUID, view: EventsView) -> Response:
     """Show all that is held about one event."""
     event = get_event(view.store, event_id)
     looked_for, rows = {"id": str(event_id)}, int(event is not None)

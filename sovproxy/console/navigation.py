@@ -66,7 +66,7 @@ NAVIGATION: Final = (
         mark("Traffic"),
         (
             Section("/", mark("Overview")),
-            Section("/events", mark("Events")),
+            Section("/events", mark("Events"), REVIEWERS),
             Section("/findings", mark("Findings"), REVIEWERS, _new_findings),
             Section("/resolutions", mark("Who is it?"), waiting=_waiting_resolutions),
             Section("/explain", mark("Explain")),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003  # FastAPI reads annotations
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
 from sovproxy.api.cookies import session_secret
 from sovproxy.console.languages import COOKIE, pick_language
 from sovproxy.console.links import BASE
 from sovproxy.usecases.sessions import Session, find_session
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.tokens import MAY_SEE_EVENTS, Role
 
 if TYPE_CHECKING:
     from sovproxy.api.services import Services
@@ -125,5 +125,17 @@ def signed_in(request: Request) -> View:
     return View(request, view.console, view.language, session)
 
 
+def events_reader(request: Request) -> View:
+    """The view of a page that shows events, with their pseudonyms of persons: not for auditors.
+
+    Raises SignInNeeded, HTTPException, StoreUnavailable.
+    """
+    view = signed_in(request)
+    if view.principal.role not in MAY_SEE_EVENTS:
+        raise HTTPException(403)
+    return view
+
+
 AnonymousView = Annotated[View, Depends(anonymous)]
 SignedInView = Annotated[View, Depends(signed_in)]
+EventsView = Annotated[View, Depends(events_reader)]

@@ -55,7 +55,7 @@ MEANT = {
     ("GET", "/metrics"): {"analyst", "admin", "auditor"},
     ("GET", "/api/v1/health"): None,
     ("GET", "/api/v1/histogram"): {"analyst", "admin"},
-    ("GET", "/api/v1/overview"): {"analyst", "admin"},
+    ("GET", "/api/v1/overview"): {"analyst", "admin", "auditor"},
     ("GET", "/api/v1/pac"): None,
     ("GET", "/api/v1/policy"): {"analyst", "admin", "auditor"},
     ("POST", "/api/v1/policy/apply"): {"admin"},

@@ -261,11 +261,12 @@ def test_the_live_tail_shows_what_arrives_and_pauses(shown, site, an_event):
         assert seen.complaints() == []
 
 
-def test_an_auditor_reads_and_takes_nothing_away(shown):
+def test_an_auditor_reads_the_audit_and_no_events(shown):
     with shown(role=Role.AUDITOR) as seen:
-        seen.go("/events?last=7d")
-        assert seen.tab.locator("#rows tr").count() > 0
-        assert seen.tab.locator("#live, a[download]").count() == 0
+        assert seen.tab.locator("nav a[href='/console/events']").count() == 0
+        assert seen.go("/events?last=7d").status == 403
+        seen.tab.locator("nav a", has_text="Audit").click()
+        assert seen.tab.locator("tbody tr").count() > 0
 
 
 def test_an_analyst_exports_what_the_filter_finds(shown):

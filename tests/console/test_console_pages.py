@@ -64,6 +64,9 @@ def test_every_page_is_behind_the_sign_in(site, path):
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.AUDITOR, Role.ADMIN])
 def test_analyst_auditor_and_admin_see_every_page(site, role, path):
     answer = site.client(role).get(f"/console{path}")
+    if role is Role.AUDITOR and path.startswith("/events"):
+        assert answer.status_code == 403  # events carry pseudonyms of persons
+        return
     assert answer.status_code == 200, cells(answer.text)[:500]
     assert answer.headers["cache-control"] == "no-store"
     policy = answer.headers["content-security-policy"]

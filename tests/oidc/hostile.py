@@ -9,6 +9,7 @@ import itertools
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,7 +35,7 @@ class HostileProvider:
             def do_GET(self) -> None:
                 provider.answer(self)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815  # http.server's name
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -84,10 +85,8 @@ class HostileProvider:
         request.send_header("content-type", media_type)
         request.send_header("content-length", str(len(body)))
         request.end_headers()
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             request.wfile.write(body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def say(self, path: str, form: dict[str, str]) -> tuple[int, str, bytes]:
         if path in self.body:

@@ -8,16 +8,18 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet
 from sovproxy.usecases import analytics
 from sovproxy.usecases.auditing import Act, record_if_personal
 from sovproxy.usecases.searching import FilterInput
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.tokens import MAY_SEE_EVENTS, Principal, Role
 
 router = APIRouter(prefix="/api/v1", tags=["analysis"])
 
-Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN)]
+Reader = Annotated[Principal, allow(*MAY_SEE_EVENTS)]
+Counter = Annotated[Principal, allow(*MAY_SEE_EVENTS, Role.AUDITOR)]
 
 
 class FacetQuery(FilterInput):
@@ -62,9 +64,11 @@ def histogram(
 
 @router.get("/overview")
 def overview(
-    query: Annotated[OverviewQuery, Query()], services: ServicesDep, principal: Reader
+    query: Annotated[OverviewQuery, Query()], services: ServicesDep, principal: Counter
 ) -> analytics.Overview:
-    """Give the analyst's first page in one answer."""
+    """Give the first page in one answer; auditors get it, but not by `client`: that is a person."""
+    if query.client and principal.role not in MAY_SEE_EVENTS:
+        raise ApiProblem(403, "forbidden", "an auditor's overview cannot be narrowed by `client`")
     answer = analytics.overview(services.store, query.range, services.clock(), query)
     record_if_personal(services.store, principal, Act.OVERVIEW, query, services.clock())
     return answer
