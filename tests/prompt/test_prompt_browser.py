@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from sovproxy.decide.words import Action
 from sovproxy.prompt import (
+    Ask,
     Mishap,
     MishapFacts,
     language_named,
@@ -21,6 +22,7 @@ from sovproxy.prompt import (
     render_mishap,
     render_page,
 )
+from sovproxy.prompt.asking import ends
 
 # One Chromium for all: starting one per worker costs more than the tests.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("prompt-browser")]
@@ -69,9 +71,12 @@ def violations(tab) -> list[str]:
 @pytest.mark.parametrize("code", [language.code for language in languages()])
 @pytest.mark.parametrize("action", [Action.WARN, Action.BLOCK])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_the_browser_has_no_complaint(shown, facts, code, action, scheme):
+def test_axe_finds_nothing_and_the_browser_has_no_complaint(
+    shown, facts, world, code, action, scheme
+):
     """axe is injected past the CSP (Playwright evaluates outside of the page's scripts)."""
-    page = render_page(facts(action), language_named(code))
+    ask = Ask("/.well-known/sovproxy/ask", "t0ken", ends(world.NOW, 30))
+    page = render_page(replace(facts(action), ask=ask), language_named(code))
     with shown(page, color_scheme=scheme) as seen:
         assert unexpected(seen.complaints, 451) == []
         assert seen.requests == [seen.url]
@@ -267,3 +272,22 @@ def test_the_pictures_of_the_docs_can_be_made_again(shown, facts, tmp_path):
         with shown(page, size) as seen:
             seen.tab.screenshot(path=folder / name)
         assert (folder / name).stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("size", [WIDE, (320, 600)])
+def test_a_worker_asks_by_keyboard_alone_and_without_scripts(shown, facts, world, size):
+    ask = Ask("/.well-known/sovproxy/ask", "t0ken", ends(world.NOW, 30))
+    page = render_page(replace(facts(), ask=ask), language_named("en"))
+    with shown(page, size, java_script_enabled=False) as seen:
+        seen.tab.locator("details.ask summary").focus()
+        seen.tab.keyboard.press("Enter")
+        seen.tab.keyboard.press("Tab")
+        seen.tab.keyboard.type("They invite, and cannot move it")
+        seen.tab.keyboard.press("Tab")
+        seen.tab.keyboard.press("Tab")
+        seen.tab.keyboard.press("Tab")
+        with seen.tab.expect_request("**/.well-known/sovproxy/ask") as sent:
+            seen.tab.keyboard.press("Enter")
+        assert sent.value.method == "POST"
+        form = sent.value.post_data
+        assert form == ("token=t0ken&why=They+invite%2C+and+cannot+move+it&part=guest&until=today")
