@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from sovproxy.api.routes import stream as route
-from sovproxy.usecases.tokens import Role, list_tokens, revoke_token
+from sovproxy.usecases.suppressing import SuppressionInput, lift, suppress
+from sovproxy.usecases.tokens import Principal, Role, create_token, list_tokens, revoke_token
 
 URL = "/api/v1/events/stream"
 
@@ -32,12 +34,16 @@ def tail(server, headers=None, **params):
 
 
 def messages(found, number):
-    """The next messages: their ids and events."""
-    result, seq = [], None
+    """The next messages without a name: their ids and events."""
+    result, seq, name = [], None, ""
     for line in found:
         if line.startswith("id: "):
             seq = int(line[4:])
-        elif line.startswith("data: "):
+        elif line.startswith("event: "):
+            name = line[7:]
+        elif line == "":
+            name = ""
+        elif line.startswith("data: ") and not name:
             result.append((seq, json.loads(line[6:])))
             if len(result) == number:
                 return result
@@ -158,3 +164,45 @@ def test_open_streams_end_when_the_server_is_told_to_stop(tmp_path):
             assert list(found)[-1:] in ([], [""])
         process.wait(timeout=20)
     assert process.returncode in {0, -signal.SIGTERM}
+
+
+def long_token(server, now):
+    return create_token(server.services.store, Role.ANALYST, "Ada", now=now)
+
+
+def test_the_stream_tells_how_far_behind_it_is(serve, make_event):
+    event = make_event(minutes=2)
+    server = serve(clock=lambda: event.time + timedelta(seconds=120))
+    headers = {"authorization": f"Bearer {long_token(server, event.time)}"}
+    with server.client.stream("GET", URL, headers=headers, timeout=20) as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry:")
+        server.deliver([event])
+        while next(lines) != "event: state":
+            pass
+        assert json.loads(next(lines)[6:]) == {"seconds": 120.0, "waiting": 0}
+
+
+def test_what_is_suppressed_now_is_left_out_if_that_is_asked_for(server, make_event):
+    hidden, shown = make_event(service="zoom"), make_event(service="teams")
+    wanted = SuppressionInput(kind="service", value="zoom", reason="known")
+    store, now = server.services.store, server.services.clock()
+    made = suppress(store, Principal("a", "Ada", Role.ANALYST), wanted, now)
+    with tail(server, suppressed="hide") as found, tail(server) as everything:
+        server.deliver([hidden, shown])
+        assert [event["id"] for _, event in messages(found, 1)] == [str(shown.id)]
+        assert len(messages(everything, 2)) == 2
+        lift(store, Principal("a", "Ada", Role.ANALYST), made.id, now)
+        again = make_event(service="zoom")
+        server.deliver([again])
+        assert [event["id"] for _, event in messages(found, 1)] == [str(again.id)]
+
+
+def test_a_stream_that_hides_resumes_after_the_last_event_id(server, make_event):
+    events = [make_event(service=name) for name in ("teams", "zoom", "teams")]
+    server.deliver(events)
+    wanted = SuppressionInput(kind="service", value="zoom", reason="known")
+    principal = Principal("a", "Ada", Role.ANALYST)
+    suppress(server.services.store, principal, wanted, server.services.clock())
+    with tail(server, {"last-event-id": "1"}, suppressed="hide") as found:
+        assert [seq for seq, _ in messages(found, 1)] == [3]

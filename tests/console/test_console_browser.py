@@ -43,6 +43,8 @@ PAGES = (
     "/catalogue/operators/zoom-communications",
     "/catalogue/powers",
     "/catalogue/report",
+    "/catalogue/local",
+    "/catalogue/local/services/zoom",
     "/catalogue/candidates",
     "/exceptions",
     "/policy",

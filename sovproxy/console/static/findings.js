@@ -2,17 +2,20 @@
 
 const rows = [...document.querySelectorAll("#inbox tbody tr")];
 const keys = document.getElementById("keys");
+const DECIDED = "sovproxy-inbox";
 let here = -1;
 
 function go(index) {
   here = Math.min(Math.max(index, 0), rows.length - 1);
   rows[here]?.querySelector("th a").focus();
-  sessionStorage.setItem("sovproxy-inbox", String(here));
 }
 
 function press(key) {
   const row = rows.find((line) => line.contains(document.activeElement)) ?? rows[here];
-  row?.querySelector(`button[data-key="${key}"]`)?.click();
+  const button = row?.querySelector(`button[data-key="${key}"]`);
+  if (!button) return;
+  sessionStorage.setItem(DECIDED, String(rows.indexOf(row)));
+  button.click();
 }
 
 const filter = () => {
@@ -50,8 +53,7 @@ document.addEventListener("keydown", (event) => {
   acts[event.key]();
 });
 
-// After a decision the page comes back without that row: go on at the same place.
-const kept = sessionStorage.getItem("sovproxy-inbox");
-if (kept !== null && document.referrer.startsWith(window.location.origin) && rows.length) {
-  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") go(Number(kept));
-}
+// After a decision the page comes back, perhaps without that row: go on at the same place, once.
+const decided = sessionStorage.getItem(DECIDED);
+sessionStorage.removeItem(DECIDED);
+if (decided !== null && rows.length) go(Number(decided));
