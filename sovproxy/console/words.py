@@ -99,6 +99,14 @@ WORDS: Final = MappingProxyType(
             "expired": mark("Expired"),
             "revoked": mark("Revoked"),
         },
+        "kept": {
+            "events": mark("Events and hosts"),
+            "exceptions": mark("Clients and texts of exceptions"),
+            "rollups": mark("Rollups and counts"),
+            "acknowledgements": mark("Acknowledgements"),
+            "sessions": mark("Sessions"),
+            "audit": mark("Audit"),
+        },
         "health": {
             "ok": mark("In order"),
             "degraded": mark("Works, with something old"),
