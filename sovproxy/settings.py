@@ -79,7 +79,9 @@ class Settings(BaseSettings):
         default="", description="URL or file from which `data update` takes the network database."
     )
     catalogue_dir: Path | None = Field(
-        default=None, description="Folder with services and operators that add to the shipped ones."
+        default=None,
+        description="Folder with services and operators that add to the shipped ones; empty:"
+        " `catalogue` in the data directory.",
     )
 
     fleet_url: str = Field(
@@ -127,6 +129,11 @@ class Settings(BaseSettings):
         default={},
         description='Claims that give a role: `{"analyst": ["siret=11002001300097"]}`.',
     )
+
+    @property
+    def local_catalogue(self) -> Path:
+        """The folder with this administration's own entries; it may not exist yet."""
+        return self.catalogue_dir or self.data_dir / "catalogue"
 
     @property
     def api_url(self) -> str:

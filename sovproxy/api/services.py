@@ -15,6 +15,7 @@ from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annota
 from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.exception_desk import DEFAULT_MAX_DAYS
 from sovproxy.usecases.forwarding import Forwarding
+from sovproxy.usecases.local_catalogue import LocalCatalogue  # noqa: TC001  # as above
 from sovproxy.usecases.measuring import Measures
 from sovproxy.usecases.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
@@ -68,6 +69,7 @@ class Services:
     pseudonyms: Pseudonyms | None = None
     clock: Callable[[], datetime] = _utc_now
     exception_days: Callable[[], int] = lambda: DEFAULT_MAX_DAYS
+    local_catalogue: LocalCatalogue | None = None
     oidc: Provider | None = None
     public_url: str = ""
     bundles: Bundles | None = None

@@ -17,6 +17,7 @@ from sovproxy.usecases.exceptions import ExceptionsInForce
 from sovproxy.usecases.fleet import fleet_keys
 from sovproxy.usecases.forwarding import Forwarding
 from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.local_catalogue import LocalCatalogue
 from sovproxy.usecases.oidc import Provider
 from sovproxy.usecases.oidc_settings import read_oidc
 from sovproxy.usecases.policies import PolicyDesk
@@ -52,6 +53,7 @@ def app_of(settings: Settings) -> FastAPI:
             oidc=Provider(oidc) if oidc else None,
             public_url=settings.public_url.rstrip("/"),
             exception_days=lambda: judge.policy.exception_days,
+            local_catalogue=LocalCatalogue(settings.local_catalogue),
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),

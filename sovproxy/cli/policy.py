@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from sovproxy.atlas.load import SHIPPED, load_atlas
+from sovproxy.atlas.follow import CatalogueFolder
 from sovproxy.cli import policy_life
 from sovproxy.errors import InvalidFile, Problem
 from sovproxy.policy.fields import read_instant
@@ -40,8 +40,8 @@ def known_names() -> Known:
 
     Raises InvalidFile.
     """
-    own = Settings().catalogue_dir
-    atlas = load_atlas([SHIPPED, own] if own else [SHIPPED])
+    settings = Settings()
+    atlas = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir)).load()
     return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
 
 

@@ -10,11 +10,13 @@ from fastapi import APIRouter, HTTPException, Response
 from sovproxy.console.frame import render
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.decide.words import Verification
+from sovproxy.usecases.local_catalogue import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sovproxy.atlas.load import Atlas
+    from sovproxy.console.view import View
     from sovproxy.decide.facts import Listing, Service
 
 router = APIRouter(prefix="/catalogue")
@@ -61,6 +63,7 @@ def service_page(service_id: str, view: SignedInView) -> Response:
         "service.html",
         service=service,
         details=atlas.details[service_id],
+        is_local=is_local(view, Kind.SERVICES, service_id),
         facts=_by_source(item for item in _listings(atlas) if item.service is service),
         powers=[item for item in atlas.powers if item.country in service.operator.control],
         aside=[item for item in atlas.set_aside.values() if item.service == service_id],
@@ -93,6 +96,7 @@ def operator_page(operator_id: str, view: SignedInView) -> Response:
         view,
         "operator.html",
         operator=operator,
+        is_local=is_local(view, Kind.OPERATORS, operator_id),
         services=_run_by(atlas).get(operator_id, []),
         networks=sorted(asn for asn, item in atlas.operators_by_asn.items() if item is operator),
         below=[item for item in atlas.operators.values() if operator in item.parents],
@@ -125,6 +129,12 @@ def report_page(view: SignedInView) -> Response:
         aside=sorted(atlas.set_aside.values(), key=lambda item: (item.service, item.prefix)),
         atlas=atlas,
     )
+
+
+def is_local(view: View, kind: Kind, key: str) -> bool:
+    """Whether this administration has an entry of its own under this id."""
+    found = view.console.services.local_catalogue
+    return found is not None and (found.folder / kind / f"{key}.yaml").is_file()
 
 
 def _listings(atlas: Atlas) -> list[Listing]:

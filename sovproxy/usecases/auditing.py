@@ -39,6 +39,7 @@ class Act(StrEnum):
     OVERVIEW = "overview"
     COUNTS = "counts"
     CANDIDATES = "candidates"
+    CATALOGUE_CHANGE = "catalogue_change"
     EXCEPTIONS = "exceptions"
     EXCEPTION_ASK = "exception_ask"
     EXCEPTION_GRANT = "exception_grant"

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from sovproxy.atlas.databases import Databases
-from sovproxy.atlas.load import SHIPPED, load_atlas
+from sovproxy.atlas.follow import CatalogueFolder
 from sovproxy.decide.catalogue import Catalogue, PrefixIndex, address_number
 from sovproxy.decide.decider import Decider
 from sovproxy.decide.describe import Json, describe
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from sovproxy.atlas.geo import Geo
+    from sovproxy.atlas.load import Atlas
     from sovproxy.decide.policy import Policy
     from sovproxy.decide.verdict import Verdict
     from sovproxy.settings import Settings
@@ -43,20 +44,13 @@ class Judge:
         self._clock = clock
         self.exceptions = NO_EXCEPTIONS
         """Those in force, from whoever knows them: the store in the API, the fleet on a node."""
-        folders = [SHIPPED, *([settings.catalogue_dir] if settings.catalogue_dir else [])]
-        self.atlas = load_atlas(folders)
-        atlas = self.atlas
-        known = Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+        self._local = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir))
+        self.atlas = self._local.load()
+        known = _known(self.atlas)
         applied = applied_path(settings.data_dir)
         self.policy_file = PolicyFile(settings.policy, known, applied=applied)
         self.databases = Databases.of(settings)
-        self._catalogue = Catalogue.build(
-            atlas.listings,
-            atlas.services,
-            atlas.operators_by_asn,
-            atlas.powers,
-            atlas.port_listings,
-        )
+        self._catalogue = _index(self.atlas)
         self._generation = self.databases.generation()
         self.geo = self._open_geo()
         self._enforce(self.policy_file.policy)
@@ -149,11 +143,12 @@ class Judge:
             return False
 
     def refresh(self) -> bool:
-        """Follow changes of the policy file and the databases; true when something changed.
+        """Follow changes of policy file, databases and local catalogue; true when there are some.
 
         Nothing is raised: what is not good is logged, and the last good state stays in force.
         """
-        changed, said = self._refresh_geo(), self.policy_file.last_error
+        changed, said = self._refresh_atlas(), self.policy_file.last_error
+        changed |= self._refresh_geo()
         if self.policy_file.refresh():
             self._enforce(self.policy_file.policy)
             log.info("policy %s %s is in force", self.policy.id, self.policy.version)
@@ -166,6 +161,21 @@ class Judge:
                 problem,
             )
         return changed
+
+    def _refresh_atlas(self) -> bool:
+        try:
+            atlas = self._local.changed()
+            if atlas is None:
+                return False
+            geo = self.databases.open_geo(atlas.operators_by_asn, self._clock())
+        except (SovproxyError, OSError) as error:
+            log.warning("catalogue: the last good one stays in use:\n%s", error)
+            return False
+        self.atlas, self.geo, self._catalogue = atlas, geo, _index(atlas)
+        self.policy_file.refresh(_known(atlas))
+        self._enforce(self.policy_file.policy)
+        log.info("a changed catalogue is in use: %d services", len(atlas.services))
+        return True
 
     def _refresh_geo(self) -> bool:
         generation = self.databases.generation()
@@ -190,6 +200,20 @@ class Judge:
         self._group_networks = PrefixIndex(networks)
         self._has_group_networks = bool(networks)
         self._refused = PrefixIndex((network, True) for network in policy.refused_networks)
+
+
+def _known(atlas: Atlas) -> Known:
+    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+
+
+def _index(atlas: Atlas) -> Catalogue:
+    return Catalogue.build(
+        atlas.listings,
+        atlas.services,
+        atlas.operators_by_asn,
+        atlas.powers,
+        atlas.port_listings,
+    )
 
 
 def _asked(query: str, ip: str) -> Destination | Unreadable:

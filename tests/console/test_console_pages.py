@@ -31,6 +31,8 @@ PAGES = (
     "/catalogue/operators/zoom-communications",
     "/catalogue/powers",
     "/catalogue/report",
+    "/catalogue/local",
+    "/catalogue/local/services/zoom",
     "/exceptions",
     "/policy",
     "/data",
