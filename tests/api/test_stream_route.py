@@ -34,7 +34,7 @@ def tail(server, headers=None, **params):
 
 
 def messages(found, number):
-    """The next messages without a name: their ids and events."""
+    """The next messages but those about the stream itself: their ids and events."""
     result, seq, name = [], None, ""
     for line in found:
         if line.startswith("id: "):
@@ -43,7 +43,7 @@ def messages(found, number):
             name = line[7:]
         elif line == "":
             name = ""
-        elif line.startswith("data: ") and not name:
+        elif line.startswith("data: ") and name != "state":
             result.append((seq, json.loads(line[6:])))
             if len(result) == number:
                 return result

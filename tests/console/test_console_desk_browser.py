@@ -106,6 +106,7 @@ def test_the_inbox_is_worked_through_by_keyboard(tab, mark):
         expect(page.locator("#inbox tbody tr").first.locator("th a")).to_be_focused()
         page.keyboard.press("v")
         expect(page.locator("#inbox tbody tr").first).to_contain_text("In review")
+        expect(page.locator("#inbox tbody tr").first.locator("th a")).to_be_focused()
         page.keyboard.press("?")
         expect(page.locator("#keys dl")).to_be_visible()
         page.keyboard.press("/")
