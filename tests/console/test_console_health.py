@@ -6,8 +6,10 @@ import re
 import socket
 
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 
 from sovproxy.receivers import SyslogReceiver
+from sovproxy.store.database import StoreUnavailable
 from sovproxy.usecases.forwarding import Forwarding
 from sovproxy.usecases.tokens import Role
 
@@ -62,3 +64,19 @@ def test_others_may_look_and_not_touch(forwarded):
     client = forwarded.client(Role.ANALYST)
     assert act(client, "/retention").status_code == 403
     assert act(client, "/forwarding/siem/test").status_code == 403
+
+
+def test_a_lost_store_is_a_page_that_says_so_and_it_heals(empty_site):
+    client = empty_site.client(Role.ADMIN)
+    engine = empty_site.services.store._engine
+
+    def lose(*_args):
+        raise StoreUnavailable("the store cannot be used now: disk I/O error")
+
+    sqlalchemy_event.listen(engine, "before_cursor_execute", lose)
+    answer = client.get("/console/data")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The store cannot be used now" in answer.text
+    assert "disk I/O" not in answer.text
+    sqlalchemy_event.remove(engine, "before_cursor_execute", lose)
+    assert client.get("/console/data").status_code == 200
