@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
 from sovproxy.usecases.keeping import INTERVAL_SECONDS, run_retention
+from sovproxy.usecases.resolving_clients import lapse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,8 +52,9 @@ async def _keep_retention(services: Services) -> None:
 def apply_retention(services: Services, who: str = "") -> RetentionRun:
     """Delete what is older than it may be; `who` asked for it, or the clock did.
 
-    Raises StoreUnavailable.
+    Who a client is, is erased when its day is over. Raises StoreUnavailable.
     """
+    lapse(services.store, services.clock())
     run = run_retention(services.store, services.clock(), services.retention_days(), who)
     for kind, number in run.deleted.items():
         services.measures.deleted(kind, number)

@@ -18,6 +18,7 @@ ACT_WORDS: Final = MappingProxyType(
         "histogram": mark("Looked at a histogram"),
         "overview": mark("Looked at the overview"),
         "counts": mark("Counted connections"),
+        "candidates": mark("Looked at candidates"),
         "sign_in": mark("Signed in"),
         "sign_out": mark("Signed out"),
         "sign_in_failed": mark("Sign-in failed"),

@@ -15,6 +15,7 @@ from sovproxy.console.notices import done
 from sovproxy.console.policy_forms import desk_of
 from sovproxy.policy.edit import rule_ids
 from sovproxy.prompt.languages import mark
+from sovproxy.usecases.auditing import Act, record_act
 from sovproxy.usecases.drafting import Saving, TooManyDrafts, save_draft
 from sovproxy.usecases.findings import FindingChange, FindingState, NoSuchFinding, change_finding
 from sovproxy.usecases.raising import RuleWish, propose
@@ -49,6 +50,8 @@ def keep(view: ReviewerView, form: CheckedForm) -> Response:
         draft = save_draft(view.store, view.principal, saving, view.now)
     except TooManyDrafts as error:
         raise Refused(409, str(error)) from None
+    details = {"rule": proposal.id, "draft": draft.id, "finding": form.get("finding", "")[:20]}
+    record_act(view.store, view.principal, Act.FINDING_RAISE, details, now=view.now)
     _mark_raised(view, form, proposal)
     return done(view, f"/policy/edit?draft={draft.id}", _KEPT)
 

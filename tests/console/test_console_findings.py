@@ -276,3 +276,18 @@ def test_candidates_name_hosts_without_an_entry(site, an_event):
     assert "meet.odd.example" in rows
     assert ">zoom.us<" not in cells(rows)
     assert "q=zoom.us" not in rows
+
+
+def test_a_rule_is_proposed_through_the_api_as_in_the_console(site):
+    headers = {"authorization": f"Bearer {site.token(Role.ANALYST)}"}
+    wish = {"field": "service", "value": "zoom", "action": "block", "reason": HOSTILE}
+    client = site.client(None)
+    found = client.post("/api/v1/findings/rule", json=wish, headers=headers).json()
+    assert found["problems"] == []
+    assert "id: raised-zoom" in found["rule"]
+    assert HOSTILE in found["text"]
+    wrong = client.post(
+        "/api/v1/findings/rule", json=wish | {"value": "no-such-service"}, headers=headers
+    ).json()
+    assert wrong["text"] == ""
+    assert "no-such-service" in wrong["problems"][0]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.routes.policy import Desk  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.told import told
 from sovproxy.usecases import findings as usecase
@@ -24,6 +25,7 @@ from sovproxy.usecases.findings import (
     FindingRecord,
     NoteInput,
 )
+from sovproxy.usecases.raising import Proposal, RuleWish, propose
 from sovproxy.usecases.searching import FilterInput
 from sovproxy.usecases.suppressing import (  # noqa: TC001  # FastAPI reads annotations
     Suppression,
@@ -81,6 +83,16 @@ def mark(
     found, new = usecase.mark(services.store, principal, body, services.clock())
     response.status_code = 201 if new else 200
     return found
+
+
+@router.post("/findings/rule")
+def propose_rule(body: RuleWish, desk: Desk, principal: Reader) -> Proposal:
+    """Propose a rule: as YAML, and in the text of the policy in force, checked as that is.
+
+    Nothing is kept: `POST /policy/drafts` keeps the text, and an admin applies it.
+    """
+    _ = principal
+    return propose(desk.in_force().text, body, desk.findings)
 
 
 @router.get("/findings/{finding_id}")
