@@ -232,7 +232,7 @@ def use_first_link(
     require_good(password, (row.login, row.name))
     row.password = hash_password(password)
     principal = principal_of(row)
-    details = {"id": row.id, "login": row.login, "role": row.role, "first": True}
+    details = {"id": row.id, "login": row.login, "role": row.role, "by": "link"}
     entry = act_entry(principal, Act.ACCOUNT_CREATE, details, now=now)
     try:
         if not rows.use_first_link(store, link.id, row, entry):

@@ -1,4 +1,4 @@
-"""Accounts, tokens and sessions through the API: admins run them, the audit tells, guessers wait."""
+"""Accounts, tokens and sessions at the API: admins run them, the audit tells, guessers wait."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ def test_good_sign_ins_do_not_count(server):
 
 def test_bad_tokens_have_to_wait_on_any_route_and_good_ones_never(server, assert_problem):
     bad = {"authorization": f"Bearer sov_{'0' * 16}_{'A' * 43}"}
-    states = [
-        server.client.get("/api/v1/version", headers=bad).status_code for _ in range(61)
-    ]
+    states = [server.client.get("/api/v1/version", headers=bad).status_code for _ in range(61)]
     assert states == [401] * 60 + [429]
     answer = server.client.get("/api/v1/events", headers=bad)
     assert int(answer.headers["retry-after"]) > 0
@@ -219,7 +217,8 @@ def test_a_token_is_shown_once_and_revoked_at_once(server, assert_problem):
 
 @pytest.mark.parametrize(
     ("path", "params", "state"),
-    [("events", {}, 403), ("facets", {}, 403), ("export", {"format": "csv"}, 403), ("audit", {}, 200),
+    [("events", {}, 403), ("facets", {}, 403), ("export", {"format": "csv"}, 403),
+     ("audit", {}, 200),
      ("overview", {}, 200), ("overview", {"client": "2026-11.aaaabbbbccccdddd"}, 403)],
 )  # fmt: skip
 def test_auditors_see_counts_and_the_audit_but_no_events(server, path, params, state):
