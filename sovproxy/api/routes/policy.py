@@ -146,7 +146,9 @@ def desk_of(services: ServicesDep) -> PolicyDesk:
 Desk = Annotated[PolicyDesk, Depends(desk_of)]
 IfMatch = Annotated[str, Header(max_length=200, description="The ETag of `GET /policy`.")]
 _CHANGED: Final[Responses] = {409: {"description": "Somebody else applied a policy meanwhile."}}
-_REFUSED: Final[Responses] = {422: {"description": "The text is refused; `errors` has every problem with its line."}}
+_REFUSED: Final[Responses] = {
+    422: {"description": "Refused; `errors` names every line that is wrong."}
+}
 
 
 @router.get("", responses={304: {"description": "It is what the ETag stands for."}})
