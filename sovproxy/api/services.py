@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  # FastAPI reads annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path  # noqa: TC003  # FastAPI reads annotations
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sovproxy.atlas.load import Atlas, load_atlas
 from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
@@ -39,6 +41,12 @@ class DataAge:
     name: str
     as_of: str
     stale: bool
+
+
+@cache
+def shipped_atlas() -> Atlas:
+    """The catalogue as it is shipped, without anything local."""
+    return load_atlas()
 
 
 def _utc_now() -> datetime:
@@ -76,6 +84,7 @@ class Services:
     policies: PolicyDesk | None = None
     forwarding: Forwarding = field(default_factory=Forwarding)
     measures: Measures = field(default_factory=Measures)
+    atlas: Callable[[], Atlas] = shipped_atlas
     metrics_open: bool = False
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
 

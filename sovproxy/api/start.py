@@ -60,6 +60,7 @@ def app_of(settings: Settings) -> FastAPI:
             policies=desk,
             bundles=Bundles(judge, settings.bundle_key_file),
             metrics_open=settings.metrics_open,
+            atlas=lambda: judge.atlas,
             policy=lambda: (judge.policy.id, judge.policy.version),
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
