@@ -86,7 +86,7 @@ def mark(
 
 
 @router.post("/findings/rule")
-def propose_rule(body: RuleWish, desk: Desk, principal: Reader) -> Proposal:
+def propose_rule(principal: Reader, body: RuleWish, desk: Desk) -> Proposal:
     """Propose a rule: as YAML, and in the text of the policy in force, checked as that is.
 
     Nothing is kept: `POST /policy/drafts` keeps the text, and an admin applies it.
