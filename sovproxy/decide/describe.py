@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.evidence import evidence_of
+from sovproxy.decide.instants import utc_text
 from sovproxy.decide.normalise import MAX_INPUT
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _exception(verdict: Verdict) -> Json | None:
         "id": grant.id,
         "number": grant.number,
         "scope": grant.scope.value,
-        "until": datetime.fromtimestamp(grant.until, UTC).isoformat(),
+        "until": utc_text(grant.until),
         "overrules": {"rule": overruled.rule, "action": overruled.action.value},
     }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, Power, Service
+from sovproxy.decide.instants import utc_text
 from sovproxy.decide.policy import NO_TEXTS, Texts
 from sovproxy.decide.words import Action, Standing
 
@@ -118,7 +118,7 @@ class Verdict(NamedTuple):
         """
         if not self.can_be_excepted:
             return self
-        until = datetime.fromtimestamp(grant.until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        until = utc_text(grant.until)[:16].replace("T", " ") + " UTC"
         without = f"without it: rule {self.rule}, {self.action}."
         why = f"Exception {grant.number} lets it pass until {until}; {without}"
         step = Step("exception", decided=True, detail=f"{Action.OBSERVE}. {why}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sovproxy.decide.describe import describe
 from sovproxy.decide.destination import Destination, Unreadable
 from sovproxy.decide.exceptions import NO_EXCEPTIONS, Exceptions, Grant, Scope
+from sovproxy.decide.instants import utc_text
 from sovproxy.decide.verdict import NEVER_EXCEPTED, Verdict
 from sovproxy.decide.words import Action
 from tests.decide.factories import by_client, by_node, decider, listing, rule, service
@@ -178,6 +182,11 @@ def test_the_description_tells_what_the_exception_overrules():
     }
     assert told["verdict"]["action"] == "observe"
     assert describe("a.zoom.us", asked, judged(asked))["exception"] is None
+
+
+@given(st.integers(0, 253_000_000_000))
+def test_instants_read_as_the_calendar_has_them(seconds):
+    assert utc_text(seconds) == datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def test_ten_thousand_exceptions_are_looked_up_by_name_and_not_one_by_one(monkeypatch):
