@@ -1,20 +1,21 @@
-"""Many rows at once: on SQLite past SQLAlchemy's handling of each value, which costs more than
-SQLite's own work."""
+"""Many rows at once, past SQLAlchemy's handling of each value, which costs more than the
+database's own work; and what is asked for by many ids."""
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sovproxy.store.tables import COUNTERS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Table
 
-_DIALECT: Final = sqlite.dialect(paramstyle="qmark")
+CHUNK: Final = 10_000  # SQLite takes 32,766 values in one question
 
 
 def insert_for(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -24,22 +25,45 @@ def insert_for(connection: Connection, table: Table) -> sqlite.Insert | postgres
     return postgresql.insert(table)
 
 
-def execute_many(
-    connection: Connection,
-    statement: sqlite.Insert | postgresql.Insert,
-    rows: Sequence[dict[str, Any]],
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], ending: str = ""
 ) -> int:
-    """Insert at least one row, all with the same fields, and say how many were changed.
+    """Insert rows, which have the values of all columns in order; say how many were inserted.
 
-    The statement may hold no values of its own: write them as literals.
+    The values are those of the driver. `ending` is SQL that follows, such as `ON CONFLICT …`.
     """
-    if connection.dialect.name != "sqlite":
-        return connection.execute(statement, rows).rowcount
-    names = list(rows[0])
-    compiled = statement.compile(dialect=_DIALECT, column_keys=names)
-    order = list(compiled.positiontup or ())
-    values: Iterable[tuple[Any, ...]] = map(itemgetter(*order), rows)
-    if isinstance(rows[0].get("id"), UUID):
-        place = order.index("id")
-        values = ((*row[:place], row[place].hex, *row[place + 1 :]) for row in values)
-    return connection.exec_driver_sql(str(compiled), list(values)).rowcount
+    if not rows:
+        return 0
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quote(column.name) for column in table.columns)
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    marks = ", ".join([mark] * len(table.columns))
+    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}) {ending}"  # noqa: S608  # names of our own
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def chunks[Item](items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """Pieces that are small enough for one question."""
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]
+
+
+def take_numbers(connection: Connection, name: str, number: int) -> int:
+    """Take so many numbers and give the first. They are never given again.
+
+    The caller has the lock of `Store.ingesting`.
+    """
+    query = select(COUNTERS.c.last).where(COUNTERS.c.name == name)
+    last = connection.scalar(query)
+    if last is None:
+        last = 0
+        connection.execute(COUNTERS.insert().values(name=name, last=number))
+    else:
+        statement = update(COUNTERS).where(COUNTERS.c.name == name)
+        connection.execute(statement.values(last=last + number))
+    return last + 1
+
+
+def last_number(connection: Connection, name: str) -> int:
+    """The last number that was given, 0 if none was."""
+    return connection.scalar(select(COUNTERS.c.last).where(COUNTERS.c.name == name)) or 0

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, literal, select
+import numpy as np
+from sqlalchemy import func, literal_column, select
 
 from sovproxy.events.event import EventKind
-from sovproxy.store.filters import Facet, Filter, host_and_client
+from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.records import split_control
+from sovproxy.store.scanning import scan, tests_of
 from sovproxy.store.sorts import Sort
-from sovproxy.store.tables import EVENTS, ROLLUPS, SORTS, TALLIES
-from sovproxy.store.tally import DAY, HOUR, SECOND
+from sovproxy.store.tables import ROLLUPS
+from sovproxy.store.tally import DAY, HOUR, SECOND, read_tallies
 from sovproxy.store.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select, Table
+    from sqlalchemy import Connection
 
     from sovproxy.store.database import Store
-
-MAX_SORTS: Final = 30_000  # SQLite takes 32,766 values in one question
+    from sovproxy.store.packing import Numbers
+    from sovproxy.store.scanning import Test
+    from sovproxy.store.sorts import Snapshot
 
 
 class Counted(NamedTuple):
@@ -53,14 +56,22 @@ def counted(store: Store, wanted: Filter) -> list[Counted]:
     A rollup belongs to the instant its bucket starts. Raises StoreUnavailable.
     """
     with store.reading() as connection:
-        sorts = store.sorts.fitting(connection, wanted)
-        if not sorts:
-            return []
-        found: Counter[int] = Counter()
-        for piece in _pieces(wanted, 0):
-            for _, sort, number in _numbers(connection, wanted, piece, 0):
-                found[sort] += number
-    return [Counted(sorts[sort], number) for sort, number in found.items() if sort in sorts]
+        sorts = store.sorts.snapshot(connection)
+        totals = _totals(connection, store, sorts, wanted)
+    found = np.flatnonzero(totals)
+    pairs = zip(found.tolist(), totals[found].tolist(), strict=True)
+    return [Counted(sort, total) for number, total in pairs if (sort := sorts.sorts[number])]
+
+
+def _totals(connection: Connection, store: Store, sorts: Snapshot, wanted: Filter) -> Numbers:
+    """How many connections of each sort fit, by the sort's id."""
+    totals: Numbers = np.zeros(len(sorts.exists), np.int64)
+    for item in _numbers(connection, store, wanted, 0):
+        if item.unique:
+            totals[item.sorts] += item.numbers
+        else:
+            totals += np.bincount(item.sorts, item.numbers, len(totals)).astype(np.int64)
+    return np.where(sorts.fitting(wanted), totals, 0)
 
 
 def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
@@ -71,42 +82,17 @@ def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
     asked = wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
     result: Counter[tuple[int, str]] = Counter()
     with store.reading() as connection:
-        sorts = store.sorts.fitting(connection, asked)
-        for piece in _pieces(wanted, width):
-            if piece.seconds and len(sorts) <= MAX_SORTS:
-                plain = not wanted.names_more_than_time
-                fits = SORTS.c.kind == EventKind.DECISION if plain else SORTS.c.id.in_(list(sorts))
-                result.update(_by_action(connection, piece, width, fits))
-                continue
-            for start, sort, number in _numbers(connection, wanted, piece, width):
-                if sort in sorts:
-                    result[start, sorts[sort].action] += number
+        sorts = store.sorts.snapshot(connection)
+        fitting, (actions, codes) = sorts.fitting(asked), sorts.column("action")
+        for item in _numbers(connection, store, asked, width):
+            fits = fitting[item.sorts]
+            buckets, places = np.unique(item.buckets[fits], return_inverse=True)
+            keys = places * len(actions) + codes[item.sorts[fits]]
+            sums = np.bincount(keys, item.numbers[fits], len(buckets) * len(actions))
+            for key in np.flatnonzero(sums).tolist():
+                bucket, action = divmod(key, len(actions))
+                result[int(buckets[bucket]), actions[action]] += int(sums[key])
     return result
-
-
-def _by_action(
-    connection: Connection, piece: Piece, width: int, fits: ColumnElement[bool]
-) -> dict[tuple[int, str], int]:
-    """Let the database join the sorts of one action: they are few, and sorts may be many."""
-    start = _bucket(TALLIES.c.start, width)
-    query = (
-        select(start.label("bucket"), SORTS.c.action, func.sum(TALLIES.c.number))
-        .join(SORTS, SORTS.c.id == TALLIES.c.sort)
-        .where(TALLIES.c.seconds == piece.seconds, fits)
-        .where(*_within(TALLIES.c.start, piece))
-        .group_by(start, SORTS.c.action)
-    )
-    rows = connection.execute(query)
-    return {(int(start), action): int(number) for start, action, number in rows}
-
-
-def _bucket(time: ColumnElement[int], width: int) -> ColumnElement[int]:
-    return time - time % (width * SECOND) if width else literal(0)
-
-
-def _within(time: ColumnElement[int], piece: Piece) -> list[ColumnElement[bool]]:
-    begin = [] if piece.begin is None else [time >= piece.begin]
-    return begin if piece.end is None else [*begin, time < piece.end]
 
 
 class Piece(NamedTuple):
@@ -144,33 +130,82 @@ def cut(piece: Piece, lengths: list[int]) -> list[Piece]:
     return result
 
 
+class Numbered(NamedTuple):
+    """How many connections (`numbers`) of some sorts began in some buckets (Unix µs).
+
+    `unique` says that each sort stands there once.
+    """
+
+    buckets: Numbers
+    sorts: Numbers
+    numbers: Numbers
+    unique: bool
+
+
 def _numbers(
-    connection: Connection, wanted: Filter, piece: Piece, width: int
-) -> list[tuple[int, int, int]]:
-    """Bucket, sort and number of everything in the piece that is of the right host and client."""
-    if piece.seconds:
-        same = TALLIES.c.seconds == piece.seconds
-        query = _grouped(TALLIES, func.sum(TALLIES.c.number), piece, width).where(same)
-        return _read(connection, query)
-    query = _grouped(EVENTS, func.count(), piece, width)
-    result = _read(connection, query.where(*host_and_client(wanted)))
-    if not wanted.fits_no_rollup:
-        number = func.sum(ROLLUPS.c["count"])
-        result += _read(connection, _grouped(ROLLUPS, number, piece, width))
-    return result
+    connection: Connection, store: Store, wanted: Filter, width: int
+) -> Iterator[Numbered]:
+    """Everything of the right time, host and client; of tallies also what is of other sorts."""
+    tests: list[Test] | None = None
+    for piece in _pieces(wanted, width):
+        if piece.seconds:
+            yield from _of_tallies(connection, store, piece, width)
+            continue
+        tests = tests_of(connection, store, wanted) if tests is None else tests
+        yield from _of_events(connection, store, wanted, tests, piece, width)
+        if not wanted.fits_no_rollup:
+            yield from _of_rollups(connection, piece, width)
 
 
-def _grouped(
-    table: Table, number: ColumnElement[int], piece: Piece, width: int
-) -> Select[int, int, int]:
-    time, sort = table.c["time" if table is EVENTS else "start"], table.c["sort"]
-    start = _bucket(time, width)
-    query = select(start.label("bucket"), sort, number).where(*_within(time, piece))
-    return query.group_by(start, sort) if width else query.group_by(sort)
+def _of_tallies(
+    connection: Connection, store: Store, piece: Piece, width: int
+) -> Iterator[Numbered]:
+    found = read_tallies(connection, store.columns, piece.seconds, piece.begin, piece.end)
+    if not width:
+        for tally in found:
+            yield Numbered(tally.sorts, tally.sorts, tally.numbers, unique=True)
+    elif found:
+        starts = np.repeat([item.start for item in found], [len(item.sorts) for item in found])
+        sorts = np.concatenate([item.sorts for item in found])
+        numbers = np.concatenate([item.numbers for item in found])
+        yield Numbered(_bucket(starts, width), sorts, numbers, unique=False)
 
 
-def _read(connection: Connection, query: Select[int, int, int]) -> list[tuple[int, int, int]]:
-    return [(int(row[0]), int(row[1]), int(row[2])) for row in connection.execute(query)]
+def _of_events(
+    connection: Connection,
+    store: Store,
+    wanted: Filter,
+    tests: Sequence[Test],
+    piece: Piece,
+    width: int,
+) -> Iterator[Numbered]:
+    look = scan(connection, store, wanted, tests=tests, begin=piece.begin, end=piece.end)
+    for chosen in look.chosen():
+        sorts = look.column(chosen, "sort")
+        buckets = _bucket(look.times(chosen), width) if width else sorts
+        yield Numbered(buckets, sorts, np.ones(len(sorts), np.int64), unique=False)
+
+
+def _of_rollups(connection: Connection, piece: Piece, width: int) -> Iterator[Numbered]:
+    start, sort = ROLLUPS.c.start, ROLLUPS.c.sort
+    bucket = start - start % (width * SECOND) if width else literal_column("0")
+    query = select(bucket.label("bucket"), sort, func.sum(ROLLUPS.c["count"]))
+    if piece.begin is not None:
+        query = query.where(start >= piece.begin)
+    if piece.end is not None:
+        query = query.where(start < piece.end)
+    rows = connection.execute(query.group_by("bucket", sort)).all()
+    if rows:
+        buckets, sorts, numbers = (
+            np.array([int(row[place]) for row in rows], np.int64) for place in range(3)
+        )
+        yield Numbered(buckets, sorts, numbers, unique=False)
+
+
+def _bucket(times: Numbers, width: int) -> Numbers:
+    """Where the buckets begin that times are in."""
+    length = width * SECOND
+    return times // length * length
 
 
 def count_by(store: Store, facet: Facet, wanted: Filter) -> list[Count]:
@@ -185,8 +220,30 @@ def count_facets(store: Store, facets: Sequence[Facet], wanted: Filter) -> list[
     cannot answer (operator, client, host, outcome) leave rollups out. A connection that is
     controlled from two countries counts for both. Raises StoreUnavailable.
     """
-    found = decisions(counted(store, wanted), wanted)
-    return [counts(found, facet) for facet in facets]
+    asked = wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
+    with store.reading() as connection:
+        sorts = store.sorts.snapshot(connection)
+        totals = _totals(connection, store, sorts, asked)
+    return [_facet(sorts, totals, facet) for facet in facets]
+
+
+def _facet(sorts: Snapshot, totals: Numbers, facet: Facet) -> list[Count]:
+    """Add up by one field what was counted by sort."""
+    found = np.flatnonzero(totals)
+    values, codes = sorts.column(facet.value)
+    flags, rollup = sorts.column("rollup")
+    sums = np.zeros((len(flags), len(values)), np.int64)
+    np.add.at(sums, (rollup[found], codes[found]), totals[found])
+    numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for flag, place in zip(*np.nonzero(sums), strict=True):
+        for part in _parts(facet, str(values[place])):
+            numbers[flags[flag]][part] += int(sums[flag, place])
+    return _sorted_counts(*numbers)
+
+
+def _sorted_counts(events: Counter[str], rollups: Counter[str]) -> list[Count]:
+    result = [Count(value, events[value], rollups[value]) for value in events | rollups]
+    return sorted(result, key=lambda count: (-count.total, count.value))
 
 
 def decisions(found: Iterable[Counted], wanted: Filter) -> list[Counted]:
@@ -207,9 +264,7 @@ def counts(found: Iterable[Counted], facet: Facet) -> list[Count]:
     for (rollup, value), number in totals.items():
         for part in _parts(facet, str(value)):
             numbers[rollup][part] += number
-    events, rollups = numbers
-    result = [Count(value, events[value], rollups[value]) for value in events | rollups]
-    return sorted(result, key=lambda count: (-count.total, count.value))
+    return _sorted_counts(*numbers)
 
 
 def _parts(facet: Facet, value: str) -> tuple[str, ...]:

@@ -5,28 +5,36 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, event, exc, func, insert, make_url, select
-from sqlmodel import SQLModel, create_engine
+from sqlalchemy import event, exc, make_url
+from sqlmodel import create_engine
 
 from sovproxy.errors import SovproxyError
-from sovproxy.store.migrations import MIGRATIONS
+from sovproxy.store.packing import ColumnCache
 from sovproxy.store.sorts import SortBook
-from sovproxy.store.tables import SCHEMA_VERSION, SchemaRow
+from sovproxy.store.upgrade import UnusableStore, bring_up_to_date
+from sovproxy.store.words import WordBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from sqlite3 import Connection as SqliteConnection
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
+
+__all__ = ["Store", "StoreUnavailable", "UnusableStore", "connect", "open_store", "sqlite_url"]
 
 BUSY_MILLISECONDS: Final = 5000
-POOL_SIZE: Final = 40
+SQLITE_CONNECTIONS: Final = 40
+POSTGRESQL_CONNECTIONS: Final = 10  # of each process; when all are busy, twice as many more
+CONNECT_SECONDS: Final = 5
+WAIT_SECONDS: Final = 10  # for a free connection
 CHECKPOINT_PAGES: Final = 8000  # 32 MiB of log before it is written back
 CACHE_KIB: Final = 32 * 1024  # of each connection, as far as it is used
 _WRITE: Final = "sovproxy_write"
+_LOCKS: Final = 0x50F  # the first half of our advisory locks; the second is one of those below
+_WRITING, _INGESTING, _MIGRATING = 1, 2, 3
 _OUR_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 
 
@@ -34,17 +42,26 @@ class StoreUnavailable(SovproxyError):
     """The store cannot be reached, read or written now; trying again later may help."""
 
 
-class UnusableStore(SovproxyError):
-    """The store's URL or its tables are not what this version can work with."""
-
-
 class Store:
-    """The open store. Writers of this process queue; SQLite makes other processes wait 5 s."""
+    """The open store. Several processes may have it open.
+
+    On SQLite there is one writer at a time, and a process waits 5 s for those of others. On
+    PostgreSQL there is one that ingests and one that writes anything else, so that an entry of the
+    audit need not wait for a batch of events.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._write_lock = threading.Lock()
+        sqlite = engine.dialect.name == "sqlite"
+        isolated = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = engine if sqlite else engine.execution_options(**isolated)
+        self._writer = engine.execution_options(**{_WRITE: True})
+        lock = threading.Lock()
+        self._locks = {_WRITING: lock, _INGESTING: lock if sqlite else threading.Lock()}
+        self._locks[_MIGRATING] = self._locks[_WRITING]
         self.sorts = SortBook()
+        self.words = WordBook()
+        self.columns = ColumnCache()
 
     @property
     def dialect(self) -> str:
@@ -54,18 +71,51 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state. Raises StoreUnavailable."""
-        with _translated(), self._engine.begin() as connection:
+        with self._translated(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose changes are durable when the block ends, or not made at all.
 
-        Raises StoreUnavailable.
+        Nobody else is between reading and writing meanwhile. Raises StoreUnavailable.
         """
-        writer = self._engine.execution_options(**{_WRITE: True})
-        with _translated(), self._write_lock, writer.begin() as connection:
+        with self._changing(_WRITING) as connection:
             yield connection
+
+    @contextmanager
+    def ingesting(self) -> Iterator[Connection]:
+        """As `writing`, for events, rollups, and what is counted from them."""
+        with self._changing(_INGESTING) as connection:
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """As `writing`, for the tables themselves."""
+        with self._changing(_MIGRATING) as connection:
+            yield connection
+
+    @contextmanager
+    def _changing(self, what: int) -> Iterator[Connection]:
+        with self._translated(), self._locks[what], self._writer.begin() as connection:
+            if connection.dialect.name != "sqlite":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCKS}, {what})")
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise StoreUnavailable for what is not our mistake, also when it comes from the driver
+        itself."""
+        driver = self._engine.dialect.loaded_dbapi
+        try:
+            yield
+        except _OUR_MISTAKES:
+            raise
+        except (exc.DBAPIError, exc.TimeoutError) as error:
+            cause = error.orig if isinstance(error, exc.DBAPIError) else error
+            raise StoreUnavailable(f"the store cannot be used now: {cause}") from error
+        except (driver.OperationalError, driver.InterfaceError, driver.InternalError) as error:
+            raise StoreUnavailable(f"the store cannot be used now: {error}") from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -73,22 +123,54 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """Open the store at an SQLAlchemy URL and make its tables if there are none.
+    """Open the store at an SQLAlchemy URL, make its tables or bring them up to date.
 
-    Raises UnusableStore for a bad URL or foreign tables, StoreUnavailable if it cannot be reached.
+    `postgresql://` means psycopg. Raises UnusableStore for a bad URL or for tables of another
+    version, StoreUnavailable if it cannot be reached.
     """
+    store = connect(url)
     try:
-        parsed = make_url(url)
-        options = {} if parsed.get_backend_name() != "sqlite" else {"pool_size": POOL_SIZE}
-        engine = create_engine(parsed, **options)
+        bring_up_to_date(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def connect(url: str) -> Store:
+    """As `open_store`, without a look at the tables."""
+    try:
+        parsed = _with_driver(make_url(url))
+        engine = create_engine(parsed, **_options(parsed))
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, TypeError) as error:
-        message = f"the store's URL is not usable: {error}; such as sqlite:////var/lib/x.sqlite"
-        raise UnusableStore(message) from error
+        examples = "sqlite:////var/lib/x.sqlite or postgresql://user@host/name"
+        raise UnusableStore(
+            f"the store's URL is not usable: {error}; such as {examples}"
+        ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database or "")
-    store = Store(engine)
-    _create_tables(store)
-    return store
+    elif engine.dialect.name != "postgresql":
+        raise UnusableStore(f"the store must be SQLite or PostgreSQL, not {engine.dialect.name}")
+    return Store(engine)
+
+
+def _with_driver(url: URL) -> URL:
+    plain = url.drivername in {"postgresql", "postgres"}
+    return url.set(drivername="postgresql+psycopg") if plain else url
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """Connections that were lost are noticed before they are used, and replaced."""
+    if url.get_backend_name() == "sqlite":
+        return {"pool_size": SQLITE_CONNECTIONS}
+    timeouts = {"connect_timeout": CONNECT_SECONDS}
+    return {
+        "pool_size": POSTGRESQL_CONNECTIONS,
+        "max_overflow": 2 * POSTGRESQL_CONNECTIONS,
+        "pool_timeout": WAIT_SECONDS,
+        "pool_pre_ping": True,
+        "connect_args": {k: v for k, v in timeouts.items() if k not in url.query},
+    }
 
 
 def sqlite_url(path: Path) -> str:
@@ -126,29 +208,3 @@ def _begin_sqlite(connection: Connection) -> None:
     """A writer takes its lock at once: upgrading a reader later can fail without waiting."""
     writes = connection.get_execution_options().get(_WRITE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _create_tables(store: Store) -> None:
-    with store.writing() as connection:
-        SQLModel.metadata.tables[SchemaRow.__tablename__].create(connection, checkfirst=True)
-        version = connection.scalar(select(func.max(SchemaRow.version)))
-        if version is not None and version != SCHEMA_VERSION and version not in MIGRATIONS:
-            message = f"has tables of version {version}, this sovproxy works with {SCHEMA_VERSION}"
-            raise UnusableStore(f"the store {message}; use the sovproxy that made it")
-        for old in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
-            MIGRATIONS[old](connection)
-        SQLModel.metadata.create_all(connection)
-        if version != SCHEMA_VERSION:
-            connection.execute(delete(SchemaRow))
-            connection.execute(insert(SchemaRow).values(version=SCHEMA_VERSION))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except _OUR_MISTAKES:
-        raise
-    except (exc.DBAPIError, exc.TimeoutError) as error:
-        cause = error.orig if isinstance(error, exc.DBAPIError) else error
-        raise StoreUnavailable(f"the store cannot be used now: {cause}") from error

@@ -1,24 +1,14 @@
-"""What is looked for, as conditions on the tables of events and rollups."""
+"""What is looked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import or_, select
-
-from sovproxy.store.tables import EVENTS, SEEN
-from sovproxy.store.times import microseconds
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.sql.base import ReadOnlyColumnCollection
-
-    type Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 
 
 class Facet(StrEnum):
@@ -132,69 +122,3 @@ EXCLUDABLE = (
     "host",
 )
 """What `Filter.without` can name."""
-
-
-def conditions(wanted: Filter, columns: Columns) -> list[ColumnElement[bool]]:
-    """Write all of the filter but the time as conditions on the columns of events."""
-    result = host_and_client(wanted, columns)
-    result += [columns[name].in_(values) for name, values in wanted.sort_fields() if values]
-    if wanted.control:
-        column = columns["control"]
-        result.append(or_(*(_controlled(column, item) for item in wanted.control)))
-    return result + [~_has(columns, *item) for item in wanted.excluded_values]
-
-
-def host_and_client(wanted: Filter, columns: Columns = EVENTS.c) -> list[ColumnElement[bool]]:
-    """Write what no sort can tell, beside the time, as conditions on events."""
-    result: list[ColumnElement[bool]] = []
-    if wanted.client:
-        result.append(columns["client"].in_(wanted.client))
-    if wanted.transport:
-        result.append(columns["transport"].in_(wanted.transport))
-    result += [~_is_host(columns["host"], name) for name in wanted.excluded_hosts]
-    return result + _host_conditions(wanted, columns["host"])
-
-
-def time_conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    """Write the range of time as conditions on events."""
-    time = EVENTS.c.time
-    since = [time >= microseconds(wanted.since)] if wanted.since else []
-    return since + ([time < microseconds(wanted.until)] if wanted.until else [])
-
-
-def _controlled(column: ColumnElement[str], country: str) -> ColumnElement[bool]:
-    if not country:
-        return column == ""
-    joined = "," + column + ","
-    return joined.contains(f",{country},", autoescape=True)
-
-
-def _has(columns: Columns, name: str, value: str | int) -> ColumnElement[bool]:
-    column = columns[name]
-    return _controlled(column, str(value)) if name == "control" else column == value
-
-
-def _is_host(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    return column.endswith(name, autoescape=True) if name.startswith(".") else column == name
-
-
-def _host_conditions(wanted: Filter, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Texts within a host are looked for among the hosts seen, which are far fewer than events."""
-    name = SEEN.c.value
-    result = []
-    if wanted.host:
-        exact = [item for item in wanted.host if not item.startswith(".")]
-        below = [name.endswith(item, autoescape=True) for item in wanted.host if item[:1] == "."]
-        result.append(or_(column.in_(exact), *_among_seen(column, below)))
-    if wanted.host_contains:
-        parts = [name.contains(item, autoescape=True) for item in wanted.host_contains]
-        result += _among_seen(column, parts)
-    return result
-
-
-def _among_seen(
-    column: ColumnElement[str], parts: list[ColumnElement[bool]]
-) -> list[ColumnElement[bool]]:
-    if not parts:
-        return []
-    return [column.in_(select(SEEN.c.value).where(SEEN.c.kind == "host", or_(*parts)))]

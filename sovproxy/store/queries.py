@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, or_, select
+import numpy as np
+from sqlalchemy import select
 
-from sovproxy.store.filters import Filter, conditions, host_and_client, time_conditions
-from sovproxy.store.records import event_from_row
+from sovproxy.store.bulk import last_number
+from sovproxy.store.records import events_from_rows
+from sovproxy.store.scanning import scan
 from sovproxy.store.tables import EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Row
+    from sqlalchemy import Connection
 
     from sovproxy.events.event import Event
+    from sovproxy.store.blocks import Block
     from sovproxy.store.database import Store
-
-NEARBY: Final = 10_000
-MAX_SORTS: Final = 5000
+    from sovproxy.store.filters import Filter
+    from sovproxy.store.packing import Numbers
+    from sovproxy.store.scanning import Chosen, Scan
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,96 +58,130 @@ def search(
     Raises StoreUnavailable.
     """
     backwards = after is not None and after.backwards
-    ascending = oldest_first != backwards
+    walk = _Walk(limit + 1, after, ascending=oldest_first != backwards)
     with store.reading() as connection:
-        walk = _Walk(wanted, limit + 1, after, ascending)
-        rows = walk.nearby(connection)
-        if len(rows) <= limit and wanted.names_more_than_time:
-            rows = walk.everywhere(connection, store.sorts.fitting(connection, wanted))
-    more, shown = len(rows) > limit, rows[:limit]
-    if backwards:
-        shown = shown[::-1]
+        places = walk.places(scan(connection, store, wanted, begin=walk.begin, end=walk.end))
+        more, shown = len(places) > limit, places[:limit]
+        if backwards:
+            shown = shown[::-1]
+        events = _events(connection, store, shown)
     following = more or backwards
     preceding = more if backwards else after is not None
     return Found(
-        [event_from_row(row) for row in shown],
-        Place(shown[-1].time, shown[-1].seq) if shown and following else None,
-        Place(shown[0].time, shown[0].seq, backwards=True) if shown and preceding else None,
+        events,
+        shown[-1] if shown and following else None,
+        replace(shown[0], backwards=True) if shown and preceding else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """A walk along the events in order of time, in one direction, from one place on.
+    """A walk along the events in order of time, in one direction, from one place on."""
 
-    What is frequent is found soon by looking at the events that come next; what is not found there
-    is rare, and then the indexes of sort, host and client lead to it.
-    """
-
-    wanted: Filter
     limit: int
     after: Place | None
     ascending: bool
 
-    def nearby(self, connection: Connection) -> Sequence[Row[Any]]:
-        """Find what fits among the next 10,000 events; all that fits if only time is asked."""
-        beyond = _beyond(self.after, ascending=self.ascending)
-        ordered = select(EVENTS).where(*time_conditions(self.wanted), *beyond)
-        ordered = ordered.order_by(*self._order(EVENTS))
-        if not self.wanted.names_more_than_time:
-            return connection.execute(ordered.limit(self.limit)).all()
-        near = ordered.limit(NEARBY).subquery()
-        query = select(near).where(*conditions(self.wanted, near.c))
-        return connection.execute(query.order_by(*self._order(near)).limit(self.limit)).all()
+    @property
+    def begin(self) -> int | None:
+        """Where the range beyond the place begins; others of the same instant are in it."""
+        return self.after.time if self.after and self.ascending else None
 
-    def everywhere(self, connection: Connection, sorts: Collection[int]) -> Sequence[Row[Any]]:
-        """Find what fits by the indexes, whose order is not that of time."""
-        if not sorts:
-            return []
-        query = select(EVENTS).where(*time_conditions(self.wanted), *host_and_client(self.wanted))
-        query = query.where(*_beyond(self.after, ascending=self.ascending))
-        if self.wanted.names_sorts and len(sorts) <= MAX_SORTS:
-            query = query.where(EVENTS.c.sort.in_(list(sorts)))
+    @property
+    def end(self) -> int | None:
+        """Where the range beyond the place ends; others of the same instant are in it."""
+        return self.after.time + 1 if self.after and not self.ascending else None
+
+    def places(self, look: Scan) -> list[Place]:
+        """The next places that fit, in order. Blocks that are too far away are not read."""
+        times, seqs = np.empty(0, np.int64), np.empty(0, np.int64)
+        ordered = sorted(look.blocks, key=self._nearest)
+        for chosen in look.chosen(ordered):
+            if len(times) == self.limit and self._is_beyond(chosen.block, int(times[-1])):
+                break
+            found = self._beyond(look.times(chosen), look.seqs(chosen))
+            times, seqs = (np.r_[old, new] for old, new in zip((times, seqs), found, strict=True))
+            times, seqs = self._first(times, seqs)
+        return [Place(*place) for place in zip(times.tolist(), seqs.tolist(), strict=True)]
+
+    def _first(self, times: Numbers, seqs: Numbers) -> tuple[Numbers, Numbers]:
+        """The first of some places, in order. Most are put aside before they are sorted."""
+        if len(times) > self.limit:
+            place = self.limit - 1 if self.ascending else len(times) - self.limit
+            last = np.partition(times, place)[place]
+            near = np.flatnonzero(times <= last if self.ascending else times >= last)
+            times, seqs = times[near], seqs[near]
+        order = np.lexsort((seqs, times))
+        order = (order if self.ascending else order[::-1])[: self.limit]
+        return times[order], seqs[order]
+
+    def _nearest(self, block: Block) -> int:
+        return block.first_time if self.ascending else -block.last_time
+
+    def _is_beyond(self, block: Block, last: int) -> bool:
+        return block.first_time > last if self.ascending else block.last_time < last
+
+    def _beyond(self, times: Numbers, seqs: Numbers) -> tuple[Numbers, Numbers]:
+        if self.after is None:
+            return times, seqs
+        time, seq, same = self.after.time, self.after.seq, times == self.after.time
+        if self.ascending:
+            fits = (times > time) | (same & (seqs > seq))
         else:
-            query = query.where(*conditions(self.wanted, EVENTS.c))
-        return connection.execute(query.order_by(*self._order(EVENTS, 0)).limit(self.limit)).all()
-
-    def _order(self, table: FromClause, plus: int | None = None) -> list[ColumnElement[int]]:
-        """The order of the walk; adding 0 keeps SQLite from walking along all of the times."""
-        time, seq = table.c.time if plus is None else table.c.time + plus, table.c.seq
-        return [time, seq] if self.ascending else [time.desc(), seq.desc()]
+            fits = (times < time) | (same & (seqs < seq))
+        return times[fits], seqs[fits]
 
 
-def _beyond(after: Place | None, *, ascending: bool) -> list[ColumnElement[bool]]:
-    """The first condition is implied by the second, but only it can use an index."""
-    if after is None:
+def _events(connection: Connection, store: Store, places: Sequence[Place]) -> list[Event]:
+    """The events at some places, in their order. The range of time spares most partitions."""
+    return [event for _, event in _numbered(connection, store, places)]
+
+
+def _numbered(
+    connection: Connection, store: Store, places: Sequence[Place]
+) -> list[tuple[int, Event]]:
+    if not places:
         return []
-    time, seq = EVENTS.c.time, EVENTS.c.seq
-    same = time == after.time
-    if ascending:
-        return [time >= after.time, or_(time > after.time, and_(same, seq > after.seq))]
-    return [time <= after.time, or_(time < after.time, and_(same, seq < after.seq))]
+    times, seqs = [place.time for place in places], [place.seq for place in places]
+    query = select(EVENTS).where(EVENTS.c.seq.in_(seqs))
+    if connection.dialect.name != "sqlite":
+        query = query.where(EVENTS.c.time.between(min(times), max(times)))
+    rows = {row.seq: row for row in connection.execute(query)}
+    kept = [seq for seq in seqs if seq in rows]
+    sorts = store.sorts.snapshot(connection)
+    return list(
+        zip(kept, events_from_rows(connection, sorts, [rows[s] for s in kept]), strict=True)
+    )
 
 
 def count_matching(store: Store, wanted: Filter, limit: int) -> int:
     """Say how many events fit, `limit` at most. Raises StoreUnavailable."""
-    some = select(EVENTS.c.seq).where(*time_conditions(wanted), *conditions(wanted, EVENTS.c))
-    query = select(func.count()).select_from(some.limit(limit).subquery())
+    total = 0
     with store.reading() as connection:
-        return connection.scalar(query) or 0
+        look = scan(connection, store, wanted)
+        for chosen in look.chosen():
+            total += _size(chosen)
+            if total >= limit:
+                return limit
+    return total
+
+
+def _size(chosen: Chosen) -> int:
+    return chosen.block.size if isinstance(chosen.rows, slice) else len(chosen.rows)
 
 
 def get_event(store: Store, wanted: UUID) -> Event | None:
     """Give one event by its id, or None. Raises StoreUnavailable."""
     with store.reading() as connection:
-        row = connection.execute(select(EVENTS).where(EVENTS.c.id == wanted)).first()
-    return event_from_row(row) if row else None
+        rows = connection.execute(select(EVENTS).where(EVENTS.c.id == wanted)).all()
+        sorts = store.sorts.snapshot(connection)
+        return next(iter(events_from_rows(connection, sorts, rows)), None)
 
 
 def last_arrival(store: Store) -> int:
     """The `seq` of the event that arrived last, 0 if there is none. Raises StoreUnavailable."""
     with store.reading() as connection:
-        return connection.scalar(select(func.max(EVENTS.c.seq))) or 0
+        return last_number(connection, "event")
 
 
 def arrived_after(
@@ -162,11 +199,15 @@ def numbered_arrivals(
     store: Store, wanted: Filter, seq: int, limit: int = 500
 ) -> tuple[list[tuple[int, Event]], int]:
     """As `arrived_after`, each event with its `seq`. Raises StoreUnavailable."""
-    query = select(EVENTS).where(
-        EVENTS.c.seq > seq, *time_conditions(wanted), *conditions(wanted, EVENTS.c)
-    )
     with store.reading() as connection:
-        newest = connection.scalar(select(func.max(EVENTS.c.seq))) or 0
-        rows = connection.execute(query.order_by(EVENTS.c.seq).limit(limit)).all()
-    seen = rows[-1].seq if len(rows) == limit else max(newest, seq)
-    return [(row.seq, event_from_row(row)) for row in rows], seen
+        newest = last_number(connection, "event")
+        if newest <= seq:
+            return [], seq
+        look = scan(connection, store, wanted, after_seq=seq)
+        places: list[Place] = []
+        for chosen in look.chosen():
+            pairs = zip(look.times(chosen).tolist(), look.seqs(chosen).tolist(), strict=True)
+            places += [Place(time, number) for time, number in pairs if number > seq]
+        places = sorted(places, key=lambda place: place.seq)[:limit]
+        arrivals = _numbered(connection, store, places)
+    return arrivals, places[-1].seq if len(places) == limit else newest

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+import numpy as np
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Transport
-from sovproxy.store.bulk import execute_many, insert_for
-from sovproxy.store.sorts import sort_of
+from sovproxy.store.blocks import add_block, join_blocks
+from sovproxy.store.bulk import take_numbers
+from sovproxy.store.insertion import insert_new
+from sovproxy.store.sorts import PLACES, Sort
 from sovproxy.store.tables import EVENTS, ROLLUPS
-from sovproxy.store.tally import HOUR, SECOND, add_numbers, add_seen, span_of
+from sovproxy.store.tally import add_numbers, add_seen, span_of
 from sovproxy.store.times import from_microseconds, microseconds
+from sovproxy.store.words import KINDS, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from uuid import UUID
 
-    from sqlalchemy import Connection, Row, Table
+    from sqlalchemy import Connection, Row
 
     from sovproxy.events.event import Rollup
     from sovproxy.store.database import Store
-    from sovproxy.store.sorts import SortBook
+    from sovproxy.store.packing import Numbers
+    from sovproxy.store.sorts import Snapshot, SortKey
+    from sovproxy.store.words import Span
+
+_EVENT_SORT: Final = Sort._fields[1:]
+_SERVICE, _ASN = PLACES["service"], PLACES["asn"]
+_ROLLUP_SORT: Final = tuple(
+    name for name in _EVENT_SORT if name not in {"kind", "operator", "outcome", "decrypted"}
+)
+_DETAIL: Final = ("reason", "alternative", "policy", "policy_version", "transport")
+_sort_of_event = itemgetter(*_EVENT_SORT)
+_sort_of_rollup = itemgetter(*_ROLLUP_SORT)
+_detail_of = itemgetter(*_DETAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,94 +53,204 @@ class Stored:
 
 def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Rollup]) -> Stored:
     """Store and count what is not stored yet, in one transaction. Raises StoreUnavailable."""
-    with store.writing() as connection:
+    event_batch, rollup_batch = _event_batch(events), _rollup_batch(rollups)
+    with store.ingesting() as connection:
         store.sorts.refresh(connection)
-        kept = _keep(connection, store.sorts, EVENTS, events, _event_values)
-        counted = _keep(connection, store.sorts, ROLLUPS, rollups, _rollup_values)
+        writer = _Writer(connection, store)
+        kept = writer.keep_events(event_batch) if events else 0
+        counted = writer.keep_rollups(rollup_batch) if rollups else 0
+    writer.remember()
     accepted = kept + counted
     return Stored(accepted, len(events) + len(rollups) - accepted)
 
 
-def _keep[Record: (Event, Rollup)](
-    connection: Connection,
-    book: SortBook,
-    table: Table,
-    records: Sequence[Record],
-    values_of: Callable[[Record], dict[str, Any]],
-) -> int:
-    """Store the records that are new, count them, and say how many they are."""
-    if not records:
-        return 0
-    sorts = [sort_of(record) for record in records]
-    ids = book.ids(connection, sorts)
-    rows = [
-        values_of(record) | {"sort": ids[sort]} for record, sort in zip(records, sorts, strict=True)
-    ]
-    last = connection.scalar(select(func.max(table.c.seq))) or 0
-    statement = insert_for(connection, table).on_conflict_do_nothing(index_elements=["id"])
-    accepted = execute_many(connection, statement, rows)
-    if accepted < len(rows):
-        rows = _new_rows(connection, table, last, rows)
-    _count(connection, table, rows)
-    return accepted
+@dataclass(slots=True)
+class Batch:
+    """Records as columns. What many have in common stands once, and is named by its place.
+
+    `sort_places` says for each record which of `sorts` it is; `words` has, for each kind, the texts
+    and their places; `numbers` is the port of an event, or of a rollup its seconds and count.
+    """
+
+    ids: list[UUID]
+    times: Numbers
+    sorts: list[SortKey]
+    sort_places: Numbers
+    words: dict[str, tuple[list[str], Numbers]] = field(default_factory=dict)
+    numbers: dict[str, Numbers] = field(default_factory=dict)
 
 
-def _new_rows(
-    connection: Connection, table: Table, last: int, rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Of what was to be stored, what was: ids that came after `last`, each once."""
-    arrived = connection.execute(select(table.c.id).where(table.c.seq > last)).scalars().all()
-    new = set(arrived)
-    return list({row["id"]: row for row in rows if row["id"] in new}.values())
+def _places[Key](keys: Iterable[Key]) -> tuple[list[Key], Numbers]:
+    """The different keys, and for each key given its place among them."""
+    known: dict[Key, int] = {}
+    places = [known.setdefault(key, len(known)) for key in keys]
+    return list(known), np.array(places, np.int64)
 
 
-def _count(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    events = table is EVENTS
-    time = "time" if events else "start"
-    hour = HOUR * SECOND
-    numbers: Counter[tuple[int, int]] = Counter()
-    for row in rows:
-        numbers[row[time] - row[time] % hour, row["sort"]] += 1 if events else row["count"]
-    add_numbers(connection, numbers)
-    seen = [("service", row["service"], row[time]) for row in rows]
-    seen += [("asn", str(row["asn"] or ""), row[time]) for row in rows]
-    if events:
-        seen += [("host", row["host"], row[time]) for row in rows]
-    add_seen(connection, span_of(seen))
+def _event_batch(events: Sequence[Event]) -> Batch:
+    values = [event.__dict__ for event in events]
+    keys, sort_places = _places(map(_sort_of_event, values))
+    details, detail_places = _places(map(_detail_of, values))
+    words = {kind: _places(map(itemgetter(kind), values)) for kind in ("client", "host", "address")}
+    words["detail"] = ([_detail_text(detail) for detail in details], detail_places)
+    return Batch(
+        ids=[item["id"] for item in values],
+        times=_times(item["time"] for item in values),
+        sorts=[(False, *key) for key in keys],
+        sort_places=sort_places,
+        words=words,
+        numbers={"port": _whole(item["port"] for item in values)},
+    )
 
 
-def _event_values(event: Event) -> dict[str, Any]:
-    return event.__dict__ | {
-        "time": microseconds(event.time),
-        "control": ",".join(event.control),
-    }
+def _rollup_batch(rollups: Sequence[Rollup]) -> Batch:
+    values = [rollup.__dict__ for rollup in rollups]
+    keys, sort_places = _places(map(_sort_of_rollup, values))
+    return Batch(
+        ids=[item["id"] for item in values],
+        times=_times(item["start"] for item in values),
+        sorts=[_rollup_key(key) for key in keys],
+        sort_places=sort_places,
+        numbers={name: _whole(item[name] for item in values) for name in ("seconds", "count")},
+    )
 
 
-def _rollup_values(rollup: Rollup) -> dict[str, Any]:
-    return rollup.__dict__ | {
-        "start": microseconds(rollup.start),
-        "control": ",".join(rollup.control),
-    }
+def _times(times: Iterable[Any]) -> Numbers:
+    return _whole(map(microseconds, times))
 
 
-def event_from_row(row: Row[Any]) -> Event:
-    """Make the event of a row; it was checked when it was stored."""
-    values = row._asdict()
-    del values["seq"], values["sort"]
-    return Event.model_construct(
-        **values
-        | {
-            "time": from_microseconds(values["time"]),
-            "control": split_control(values["control"]),
-            "kind": EventKind(values["kind"]),
-            "action": Action(values["action"]),
-            "standing": Standing(values["standing"]),
-            "outcome": Outcome(values["outcome"]),
-            "transport": Transport(values["transport"]),
+def _whole(numbers: Iterable[int]) -> Numbers:
+    return np.fromiter(numbers, np.int64)
+
+
+def _rollup_key(key: tuple[Any, ...]) -> SortKey:
+    """A rollup is counted as a decision of which less is known."""
+    group, service, control, location, asn, action, rule, node, standing = key
+    known = (group, service, "", control, location, asn, action, rule, node, standing)
+    return (True, EventKind.DECISION, *known, "", False)
+
+
+def _detail_text(detail: tuple[str, ...]) -> str:
+    return json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Writer:
+    """Writes batches within one transaction, and remembers afterwards what it wrote."""
+
+    def __init__(self, connection: Connection, store: Store) -> None:
+        self._connection = connection
+        self._store = store
+        self._words: list[tuple[str, Mapping[str, int], Mapping[str, Span]]] = []
+
+    def keep_events(self, batch: Batch) -> int:
+        """Store events and count them; say how many were new."""
+        first = take_numbers(self._connection, "event", len(batch.ids))
+        columns = {
+            "seq": np.arange(first, first + len(batch.ids)),
+            "time": batch.times,
+            "sort": self._sorts(batch),
+            **{kind: self._word_numbers(kind, batch) for kind in KINDS},
+            "port": batch.numbers["port"],
         }
+        new = insert_new(self._connection, EVENTS, batch.ids, columns)
+        if not new.size:
+            return 0
+        kept = {name: column[new] for name, column in columns.items()}
+        add_block(self._connection, kept)
+        join_blocks(self._connection, self._store.columns)
+        self._count(batch, kept["time"], kept["sort"], np.ones(len(new), np.int64), new)
+        return len(new)
+
+    def keep_rollups(self, batch: Batch) -> int:
+        """Store rollups and count them; say how many were new."""
+        first = take_numbers(self._connection, "rollup", len(batch.ids))
+        columns = {
+            "seq": np.arange(first, first + len(batch.ids)),
+            "start": batch.times,
+            "seconds": batch.numbers["seconds"],
+            "sort": self._sorts(batch),
+            "count": batch.numbers["count"],
+        }
+        new = insert_new(self._connection, ROLLUPS, batch.ids, columns)
+        if new.size:
+            kept = {name: column[new] for name, column in columns.items()}
+            self._count(batch, kept["start"], kept["sort"], kept["count"], new)
+        return len(new)
+
+    def remember(self) -> None:
+        """Remember what was written, now that it is committed."""
+        for kind, ids, spans in self._words:
+            self._store.words.remember(kind, ids, spans)
+
+    def _sorts(self, batch: Batch) -> Numbers:
+        ids = self._store.sorts.ids(self._connection, batch.sorts)
+        return np.array(ids, np.int64)[batch.sort_places]
+
+    def _word_numbers(self, kind: str, batch: Batch) -> Numbers:
+        texts, places = batch.words[kind]
+        spans = dict(zip(texts, spans_of(places, batch.times, len(texts)), strict=True))
+        ids = self._store.words.ids(self._connection, kind, spans)
+        self._words.append((kind, ids, spans))
+        return np.array([ids[text] for text in texts], np.int64)[places]
+
+    def _count(
+        self, batch: Batch, times: Numbers, sorts: Numbers, numbers: Numbers, new: Numbers
+    ) -> None:
+        add_numbers(self._connection, self._store.columns, times, sorts, numbers)
+        used, places = np.unique(batch.sort_places[new], return_inverse=True)
+        spans = spans_of(places, times, len(used))
+        seen = []
+        for place, span in zip(used.tolist(), spans, strict=True):
+            sort = batch.sorts[place]
+            service, asn = sort[_SERVICE], sort[_ASN]
+            seen += [(("service", service), *span), (("asn", str(asn or "")), *span)]
+        add_seen(self._connection, span_of(item for item in seen if item[0][1]))
+
+
+def spans_of(places: Numbers, times: Numbers, size: int) -> list[tuple[int, int]]:
+    """The first and last of the times at each place."""
+    first = np.full(size, np.iinfo(np.int64).max)
+    last = np.full(size, np.iinfo(np.int64).min)
+    np.minimum.at(first, places, times)
+    np.maximum.at(last, places, times)
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def events_from_rows(
+    connection: Connection, sorts: Snapshot, rows: Sequence[Row[Any]]
+) -> list[Event]:
+    """Make the events of rows, in their order; they were checked when they were stored."""
+    wanted = {kind: {getattr(row, kind) for row in rows} - {0} for kind in KINDS}
+    texts = texts_of(connection, wanted)
+    text_of: Callable[[str, int], str] = lambda kind, number: texts.get((kind, number), "")  # noqa: E731  # short
+    return [_event_from_row(row, sorts.sorts[row.sort], text_of) for row in rows]
+
+
+def _event_from_row(row: Row[Any], sort: Sort | None, text_of: Callable[[str, int], str]) -> Event:
+    assert sort is not None  # noqa: S101  # rows of `sort` are never deleted
+    detail = dict(zip(_DETAIL, json.loads(text_of("detail", row.detail)), strict=True))
+    fields = sort._asdict()
+    del fields["rollup"]
+    return Event.model_construct(
+        id=row.id,
+        time=from_microseconds(row.time),
+        client=text_of("client", row.client),
+        host=text_of("host", row.host),
+        address=text_of("address", row.address),
+        port=row.port,
+        **fields
+        | {
+            "control": split_control(sort.control),
+            "kind": EventKind(sort.kind),
+            "action": Action(sort.action),
+            "standing": Standing(sort.standing),
+            "outcome": Outcome(sort.outcome),
+            "decrypted": bool(sort.decrypted),
+        },
+        **detail | {"transport": Transport(detail["transport"])},
     )
 
 
 def split_control(text: str) -> tuple[str, ...]:
-    """The countries of a `control` column."""
+    """The countries of a `control` text."""
     return tuple(text.split(",")) if text else ()

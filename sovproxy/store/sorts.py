@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import insert, select
+import numpy as np
+from sqlalchemy import select
 
-from sovproxy.events.event import Event, EventKind
+from sovproxy.store.bulk import insert_rows, take_numbers
 from sovproxy.store.tables import SORTS
+from sovproxy.store.words import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
-    from sovproxy.events.event import Rollup
     from sovproxy.store.filters import Filter
-
-_CHUNK: Final = 500
+    from sovproxy.store.packing import Numbers
 
 
 class Sort(NamedTuple):
@@ -48,60 +49,77 @@ class Sort(NamedTuple):
         return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
 
 
-_CONTROL: Final = Sort._fields.index("control")
+type SortKey = tuple[Any, ...]
+"""The fields of a sort as records have them: its control as a tuple."""
+
+PLACES: Final = {name: place for place, name in enumerate(Sort._fields)}
 
 
-def sort_of(record: Event | Rollup) -> Sort:
-    """Say what an event or a rollup is counted as."""
-    event = record if isinstance(record, Event) else None
-    return Sort(
-        rollup=event is None,
-        kind=event.kind if event else EventKind.DECISION,
-        group=record.group,
-        service=record.service,
-        operator=event.operator if event else "",
-        control=",".join(record.control),
-        location=record.location,
-        asn=record.asn,
-        action=record.action,
-        rule=record.rule,
-        node=record.node,
-        standing=record.standing,
-        outcome=event.outcome if event else "",
-        decrypted=event.decrypted if event else False,
-    )
+class Column:
+    """One field of all sorts as numbers: the same value has the same number everywhere."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._codes: dict[Any, int] = {}
+        self.numbers: Numbers = np.zeros(1, np.int32)
+
+    def extend(self, added: list[tuple[int, Any]], size: int) -> None:
+        """Take in the values of new sorts; `size` is the greatest id of a sort, plus 1."""
+        numbers = np.zeros(size, np.int32)
+        numbers[: len(self.numbers)] = self.numbers
+        for number, value in added:
+            code = self._codes.setdefault(value, len(self.values))
+            if code == len(self.values):
+                self.values.append(value)
+            numbers[number] = code
+        self.numbers = numbers
 
 
-def fits(wanted: Filter) -> Callable[[Sort], bool]:
-    """Make a test of whether connections of a sort fit the filter, as far as a sort can tell."""
-    no_rollup, countries = wanted.fits_no_rollup, frozenset(wanted.control)
-    excluded = [(Sort._fields.index(name), value) for name, value in wanted.excluded_values]
-    fields = [
-        (Sort._fields.index(name), frozenset(values))
-        for name, values in wanted.sort_fields()
-        if values
-    ]
+class Snapshot(NamedTuple):
+    """All sorts of one moment, by id, and their fields as columns. Index 0 stands for no sort."""
 
-    def test(sort: Sort) -> bool:
-        if no_rollup and sort.rollup:
-            return False
-        if countries and countries.isdisjoint(sort.control.split(",")):
-            return False
-        if any(_has(sort, *item) for item in excluded):
-            return False
-        return all(sort[place] in values for place, values in fields)
+    sorts: list[Sort | None]
+    columns: tuple[tuple[list[Any], Numbers], ...]
+    exists: Numbers
 
-    return test
+    def column(self, name: str) -> tuple[list[Any], Numbers]:
+        """The values of a field, and for each sort the index of its value."""
+        return self.columns[PLACES[name]]
 
+    def is_one_of(self, name: str, values: Iterable[Any]) -> Numbers:
+        """For each sort, whether its field has one of these values."""
+        wanted = frozenset(values)
+        return self._test(name, [value in wanted for value in self.column(name)[0]])
 
-def _has(sort: Sort, place: int, value: str | int) -> bool:
-    if place == _CONTROL:
-        return value in sort.control.split(",")
-    return bool(sort[place] == value)
+    def has_control(self, values: Iterable[str | int]) -> Numbers:
+        """For each sort, whether it is controlled from one of these countries."""
+        wanted = frozenset(values)
+        known = self.column("control")[0]
+        return self._test("control", [not wanted.isdisjoint(text.split(",")) for text in known])
+
+    def fitting(self, wanted: Filter) -> Numbers:
+        """For each sort, whether connections of it fit the filter, as far as a sort can tell."""
+        fits = self.exists.copy()
+        if wanted.fits_no_rollup:
+            fits &= ~self.is_one_of("rollup", [True])
+        for name, values in wanted.sort_fields():
+            if values:
+                fits &= self.is_one_of(name, values)
+        if wanted.control:
+            fits &= self.has_control(wanted.control)
+        for name, value in wanted.excluded_values:
+            has = self.has_control if name == "control" else partial(self.is_one_of, name)
+            fits &= ~has([value])
+        return fits
+
+    def _test(self, name: str, tests: list[bool]) -> Numbers:
+        numbers = self.column(name)[1]
+        allowed = np.array(tests, np.bool_)
+        return allowed[numbers] if tests else np.zeros(len(numbers), np.bool_)
 
 
 class SortBook:
-    """The ids of sorts, remembered: rows of `sort` are never changed and never deleted.
+    """The sorts, remembered: rows of `sort` are never changed and never deleted.
 
     Only what was committed is remembered, so a transaction that is rolled back leaves nothing.
     """
@@ -109,46 +127,70 @@ class SortBook:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ids: dict[Sort, int] = {}
-        self._sorts: dict[int, Sort] = {}
-        self._last = 0
+        self._keys: dict[SortKey, int] = {}
+        self._sorts: list[Sort | None] = [None]
+        self._columns = tuple(Column() for _ in Sort._fields)
+        self._snapshot = self._draw()
+
+    def snapshot(self, connection: Connection) -> Snapshot:
+        """All sorts, after reading what is new."""
+        self.refresh(connection)
+        return self._snapshot
 
     def refresh(self, connection: Connection) -> None:
         """Read what is new, at the beginning of a transaction."""
-        query = select(SORTS.c.id, SORTS.c.sort).where(SORTS.c.id > self._last)
+        query = select(SORTS.c.id, SORTS.c.sort).where(SORTS.c.id >= len(self._sorts))
         rows = connection.execute(query.order_by(SORTS.c.id)).all()
+        if not rows:
+            return
         with self._lock:
-            for number, text in rows:
-                sort = Sort(*json.loads(text))
-                self._ids[sort], self._sorts[number] = number, sort
-                self._last = max(self._last, number)
+            new = [(number, text) for number, text in rows if number >= len(self._sorts)]
+            self._add([(number, Sort(*json.loads(text))) for number, text in new])
 
-    def fitting(self, connection: Connection, wanted: Filter) -> dict[int, Sort]:
-        """Give the sorts that fit a filter."""
-        self.refresh(connection)
-        with self._lock:
-            everything = dict(self._sorts)
-        if not wanted.names_sorts and not wanted.fits_no_rollup:
-            return everything
-        test = fits(wanted)
-        return {number: sort for number, sort in everything.items() if test(sort)}
+    def _add(self, new: list[tuple[int, Sort]]) -> None:
+        if not new:
+            return
+        size = new[-1][0] + 1
+        self._sorts = [*self._sorts, *[None] * (size - len(self._sorts))]
+        for number, sort in new:
+            self._ids[sort], self._sorts[number] = number, sort
+        for place, column in enumerate(self._columns):
+            column.extend([(number, sort[place]) for number, sort in new], size)
+        self._snapshot = self._draw()
 
-    def ids(self, connection: Connection, wanted: Iterable[Sort]) -> dict[Sort, int]:
+    def _draw(self) -> Snapshot:
+        exists: Numbers = np.array([sort is not None for sort in self._sorts], np.bool_)
+        columns = tuple((list(column.values), column.numbers) for column in self._columns)
+        return Snapshot(self._sorts, columns, exists)
+
+    def ids(self, connection: Connection, wanted: Sequence[SortKey]) -> list[int]:
         """Give the id of each sort, and write those that are new. The caller has refreshed."""
-        needed = set(wanted)
-        known = {sort: self._ids[sort] for sort in needed if sort in self._ids}
-        missing = [sort for sort in needed if sort not in known]
-        return known | (_write(connection, missing) if missing else {})
+        known = self._keys
+        found = [known.get(key, 0) for key in wanted]
+        unknown = {
+            key: _sort_of(key) for key, number in zip(wanted, found, strict=True) if not number
+        }
+        if not unknown:
+            return found
+        missing = {sort for sort in unknown.values() if sort not in self._ids}
+        written = _write(connection, list(missing)) if missing else {}
+        with self._lock:
+            known |= {key: self._ids[sort] for key, sort in unknown.items() if sort in self._ids}
+        both = {key: written.get(sort) or self._ids[sort] for key, sort in unknown.items()}
+        return [number or both[key] for key, number in zip(wanted, found, strict=True)]
+
+
+def _sort_of(key: SortKey) -> Sort:
+    control = PLACES["control"]
+    return Sort._make([*key[:control], ",".join(key[control]), *key[control + 1 :]])
 
 
 def _write(connection: Connection, sorts: list[Sort]) -> dict[Sort, int]:
-    texts = {sort.to_text(): sort for sort in sorts}
-    statement = insert(SORTS).prefix_with("OR IGNORE", dialect="sqlite")
-    rows = [{"sort": t, "kind": s.kind, "action": s.action} for t, s in texts.items()]
-    connection.execute(statement, rows)
-    result: dict[Sort, int] = {}
-    wanted = list(texts)
-    for begin in range(0, len(wanted), _CHUNK):
-        chunk = wanted[begin : begin + _CHUNK]
-        query = select(SORTS.c.id, SORTS.c.sort).where(SORTS.c.sort.in_(chunk))
-        result |= {texts[text]: number for number, text in connection.execute(query)}
-    return result
+    """Nobody else writes sorts now, and all that were written are known: these are new."""
+    first = take_numbers(connection, "sort", len(sorts))
+    texts = [sort.to_text() for sort in sorts]
+    rows = [
+        (number, digest_of("sort", text), text) for number, text in enumerate(texts, start=first)
+    ]
+    insert_rows(connection, SORTS, rows)
+    return {sort: number for number, sort in enumerate(sorts, start=first)}

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import func, select
+import numpy as np
 
 from sovproxy.events.event import EventKind
-from sovproxy.store.filters import Filter, conditions, time_conditions
-from sovproxy.store.tables import EVENTS
+from sovproxy.store.scanning import Test, scan, tests_of
 from sovproxy.store.times import from_microseconds
+from sovproxy.store.words import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
-
     from sovproxy.store.database import Store
+    from sovproxy.store.filters import Filter
+    from sovproxy.store.packing import Numbers
+    from sovproxy.store.scanning import Scan
+    from sovproxy.store.sorts import Snapshot
+
+_DECISION: Final = EventKind.DECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +43,64 @@ class UncoveredHost:
 
 def uncovered_hosts(store: Store, wanted: Filter, limit: int) -> list[UncoveredHost]:
     """The hosts of events without a service, most frequent first. Raises StoreUnavailable."""
-    no_service = (EVENTS.c.service == "", EVENTS.c.host != "", EVENTS.c.kind == EventKind.DECISION)
-    where = [*no_service, *time_conditions(wanted), *conditions(wanted, EVENTS.c)]
-    time = EVENTS.c.time
-    number = func.count().label("number")
-    clients = func.count(EVENTS.c.client.distinct()).label("clients")
-    first, last = func.min(time).label("first"), func.max(time).label("last")
-    query = (
-        select(EVENTS.c.host, number, clients, first, last)
-        .where(*where)
-        .group_by(EVENTS.c.host)
-        .order_by(number.desc(), EVENTS.c.host)
-        .limit(limit)
-    )
+    asked = replace(wanted, without=(*wanted.without, ("host", "")))
     with store.reading() as connection:
-        rows = connection.execute(query).all()
-        found = {row.host: _host(row) for row in rows}
-        of_these = [*where, EVENTS.c.host.in_(list(found))]
-        columns = EVENTS.c.host, EVENTS.c.group, EVENTS.c.asn, EVENTS.c.operator
-        spread = select(*columns, number).where(*of_these).group_by(*columns)
-        parts = connection.execute(spread).all() if found else ()
-    _spread(found, parts)
-    return list(found.values())
+        sorts = store.sorts.snapshot(connection)
+        no_service = sorts.is_one_of("service", [""]) & sorts.is_one_of("kind", [_DECISION])
+        tests = tests_of(connection, store, asked)
+        tests.append(Test("sort", no_service, None))
+        found = _Found.read(scan(connection, store, asked, tests=tests))
+        most = found.most_frequent(limit)
+        texts = texts_of(connection, {"host": most})
+    named = ((texts.get(("host", number), ""), number) for number in most)
+    return sorted(
+        (found.host(name, number, sorts) for name, number in named if name),
+        key=lambda host: (-host.events, host.host),
+    )
 
 
-def _host(row: Row[Any]) -> UncoveredHost:
-    first, last = from_microseconds(row.first), from_microseconds(row.last)
-    return UncoveredHost(row.host, row.number, row.clients, first, last)
+class _Found(NamedTuple):
+    """Events as columns."""
 
+    hosts: Numbers
+    clients: Numbers
+    times: Numbers
+    sorts: Numbers
 
-def _spread(found: dict[str, UncoveredHost], parts: Sequence[Row[Any]]) -> None:
-    for row in parts:
-        found[row.host].groups[row.group] += row.number
-        found[row.host].places[row.asn, row.operator] += row.number
+    @classmethod
+    def read(cls, look: Scan) -> _Found:
+        parts: list[tuple[Numbers, ...]] = [
+            (np.empty(0, np.int64),) * 4,
+            *(
+                (
+                    look.column(item, "host"),
+                    look.column(item, "client"),
+                    look.times(item),
+                    look.column(item, "sort"),
+                )
+                for item in look.chosen()
+            ),
+        ]
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def most_frequent(self, limit: int) -> list[int]:
+        """The numbers of the hosts with the most events."""
+        numbers, counts = np.unique(self.hosts, return_counts=True)
+        found: list[int] = numbers[np.argsort(-counts, kind="stable")[:limit]].tolist()
+        return found
+
+    def host(self, name: str, number: int, sorts: Snapshot) -> UncoveredHost:
+        """What is known of one host."""
+        rows = self.hosts == number
+        result = UncoveredHost(
+            name,
+            int(rows.sum()),
+            len(np.unique(self.clients[rows])),
+            from_microseconds(int(self.times[rows].min())),
+            from_microseconds(int(self.times[rows].max())),
+        )
+        for place, count in zip(*np.unique(self.sorts[rows], return_counts=True), strict=True):
+            if sort := sorts.sorts[int(place)]:
+                result.groups[sort.group] += int(count)
+                result.places[sort.asn, sort.operator] += int(count)
+        return result

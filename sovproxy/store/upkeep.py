@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, select, text
 
-from sovproxy.store.bulk import insert_for
+from sovproxy.store.bulk import insert_for, last_number
 from sovproxy.store.tables import (
-    EVENTS,
+    BLOCKS,
     FORWARD_POSITIONS,
     RETENTION_RUNS,
     ROLLUPS,
@@ -47,7 +47,9 @@ def save_forward_position(store: Store, receiver: str, seq: int, now: int) -> No
     values = {"seq": seq, "updated": now}
     with store.writing() as connection:
         statement = insert_for(connection, FORWARD_POSITIONS).values(receiver=receiver, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["receiver"], set_=values))
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["receiver"], set_=values)
+        )
 
 
 def append_retention_run(store: Store, row: RetentionRunRow) -> None:
@@ -88,13 +90,14 @@ class StoreSize:
 
 
 def store_size(store: Store) -> StoreSize:
-    """Find out how large the store is, cheaply: rows are told by their numbers.
+    """Find out how large the store is, cheaply: events are told by their
+    blocks, rollups by their numbers.
 
     Raises StoreUnavailable.
     """
     with store.reading() as connection:
-        events, newest = _span(connection, EVENTS)
-        rollups, _ = _span(connection, ROLLUPS)
+        events = connection.scalar(select(func.sum(BLOCKS.c.size))) or 0
+        rollups, newest = _span(connection, ROLLUPS), last_number(connection, "event")
         if store.dialect == "sqlite":
             size, free = _sqlite_size(connection)
         else:
@@ -103,11 +106,11 @@ def store_size(store: Store) -> StoreSize:
     return StoreSize(store.dialect, size, free, events, rollups, newest)
 
 
-def _span(connection: Connection, table: Table) -> tuple[int, int]:
-    """About how many rows, and the number of the last one. Two questions: each uses the index."""
+def _span(connection: Connection, table: Table) -> int:
+    """About how many rows there are. Two questions: each uses the index."""
     first = connection.scalar(select(func.min(table.c.seq)))
     last = connection.scalar(select(func.max(table.c.seq)))
-    return (last - first + 1, last) if first is not None and last is not None else (0, 0)
+    return last - first + 1 if first is not None and last is not None else 0
 
 
 def _sqlite_size(connection: Connection) -> tuple[int, int | None]:

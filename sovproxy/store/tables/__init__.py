@@ -18,7 +18,7 @@ from sovproxy.store.tables.access import (
     TokenRow,
 )
 from sovproxy.store.tables.audit import AUDIT, AuditRow
-from sovproxy.store.tables.common import SCHEMA_VERSION, SchemaRow
+from sovproxy.store.tables.common import LAST_OWN_VERSION, SchemaRow
 from sovproxy.store.tables.exceptions import (
     EXCEPTION_STEPS,
     EXCEPTIONS,
@@ -50,16 +50,24 @@ from sovproxy.store.tables.policies import (
     PolicyVersionRow,
 )
 from sovproxy.store.tables.records import (
+    BLOCK_COLUMNS,
+    BLOCKS,
+    COUNTERS,
     EVENTS,
     ROLLUPS,
     SEEN,
     SORTS,
     TALLIES,
+    WORDS,
+    BlockColumnRow,
+    BlockRow,
+    CounterRow,
     EventRow,
     RollupRow,
     SeenRow,
     SortRow,
     TallyRow,
+    WordRow,
 )
 from sovproxy.store.tables.resolutions import RESOLUTIONS, ResolutionRow
 from sovproxy.store.tables.upkeep import (
@@ -73,12 +81,16 @@ __all__ = [
     "ACCOUNTS",
     "ACKNOWLEDGEMENTS",
     "AUDIT",
+    "BLOCKS",
+    "BLOCK_COLUMNS",
     "CHOSEN_VIEWS",
+    "COUNTERS",
     "EVENTS",
     "EXCEPTIONS",
     "EXCEPTION_STEPS",
     "FINDINGS",
     "FORWARD_POSITIONS",
+    "LAST_OWN_VERSION",
     "LINKS",
     "NODES",
     "NOTES",
@@ -87,7 +99,6 @@ __all__ = [
     "RESOLUTIONS",
     "RETENTION_RUNS",
     "ROLLUPS",
-    "SCHEMA_VERSION",
     "SEEN",
     "SESSIONS",
     "SIGN_INS",
@@ -96,10 +107,14 @@ __all__ = [
     "TALLIES",
     "TOKENS",
     "VIEWS",
+    "WORDS",
     "AccountRow",
     "AcknowledgementRow",
     "AuditRow",
+    "BlockColumnRow",
+    "BlockRow",
     "ChosenViewRow",
+    "CounterRow",
     "EventRow",
     "ExceptionRow",
     "ExceptionStepRow",
@@ -122,4 +137,5 @@ __all__ = [
     "TallyRow",
     "TokenRow",
     "ViewRow",
+    "WordRow",
 ]

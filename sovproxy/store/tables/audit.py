@@ -28,12 +28,26 @@ class AuditRow(SQLModel, table=True):
 
 AUDIT = SQLModel.metadata.tables["audit"]
 
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        AUDIT,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
-            "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+_ONLY_ADDED = "the audit is only added to"
+_SQLITE = [
+    f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit "
+    f"BEGIN SELECT RAISE(ABORT, '{_ONLY_ADDED}'); END"
+    for verb in ("UPDATE", "DELETE")
+]
+_POSTGRESQL = [
+    (
+        "CREATE OR REPLACE FUNCTION audit_only_added() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_ONLY_ADDED}'; END $$"
+    ),
+    (
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_added()"
+    ),
+]
+TRIGGERS = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+"""What makes each database refuse to change or delete entries."""
+
+for _dialect, _statements in TRIGGERS.items():
+    for _statement in _statements:
+        _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        event.listen(AUDIT, "after_create", _ddl.execute_if(dialect=_dialect))

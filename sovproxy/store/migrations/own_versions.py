@@ -1,19 +1,16 @@
-"""From an older version of the tables to the next, in the transaction that opens the store."""
+"""From version 1 of the tables to version 2, which revisions begin with. Only SQLite had it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlmodel import SQLModel
-
-from sovproxy.store.tables import EVENTS
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from sqlalchemy import Connection
 
-# The JSON array of `Sort`, as `Sort.to_text` writes it. Bound to version 2: it stays as it is.
+# The JSON array of a sort, as version 2 wrote it.
 _EVENT_SORT: Final = """
 json_array(json('false'), event.kind, "group", service, operator, control, location, asn,
            event.action, rule, node, standing, outcome,
@@ -25,14 +22,14 @@ json_array(json('true'), 'decision', "group", service, '', control, location, as
 """
 
 
-def _from_1_to_2(connection: Connection) -> None:
-    """Count what is stored already, by sort, hour and day. Version 1 was SQLite's only."""
+def from_1_to_2(connection: Connection) -> None:
+    """Count what is stored already, by sort, hour and day."""
     run = connection.exec_driver_sql
     for index in ("event_service_time", "event_action_time"):
         run(f"DROP INDEX IF EXISTS {index}")
     for name in ("event", "rollup"):
         run(f"ALTER TABLE {name} ADD COLUMN sort INTEGER NOT NULL DEFAULT 0")
-    SQLModel.metadata.create_all(connection)
+    _make_tables(connection)
     for name, kind, text in (
         ("event", "kind", _EVENT_SORT),
         ("rollup", "'decision'", _ROLLUP_SORT),
@@ -42,8 +39,6 @@ def _from_1_to_2(connection: Connection) -> None:
             f"SELECT DISTINCT {text}, {kind}, action FROM {name}"
         )
         run(f"UPDATE {name} SET sort = (SELECT id FROM sort WHERE sort.sort = {text})")  # noqa: S608
-    for new in EVENTS.indexes:
-        new.create(connection, checkfirst=True)
     for seconds in (3600, 86_400):
         run(_tally("event", "time", "count(*)", seconds))
         run(_tally("rollup", "start", "sum(count)", seconds))
@@ -53,10 +48,19 @@ def _from_1_to_2(connection: Connection) -> None:
     _see(connection, "event", "time", "host")
 
 
+def _make_tables(connection: Connection) -> None:
+    from sovproxy.store.migrations.versions import v0001_events_and_counts  # noqa: PLC0415  # needs `op`
+
+    context = MigrationContext.configure(connection)
+    with Operations.context(context):
+        v0001_events_and_counts.upgrade()
+
+
 def _tally(table: str, time: str, number: str, seconds: int) -> str:
     start = f"{time} - {time} % {seconds * 1_000_000}"
     return (
-        f"INSERT INTO tally SELECT {seconds}, {start}, sort, sum(number) FROM "  # noqa: S608
+        "INSERT INTO tally (seconds, start, sort, number) "  # noqa: S608
+        f"SELECT {seconds}, {start}, sort, sum(number) FROM "
         f"(SELECT {time}, sort, {number} AS number FROM {table} GROUP BY 1, 2) GROUP BY 2, 3 "
         "ON CONFLICT DO UPDATE SET number = number + excluded.number"
     )
@@ -64,11 +68,9 @@ def _tally(table: str, time: str, number: str, seconds: int) -> str:
 
 def _see(connection: Connection, table: str, time: str, kind: str) -> None:
     connection.exec_driver_sql(
-        f"INSERT INTO seen SELECT '{kind}', CAST({kind} AS TEXT), min({time}), max({time}) "  # noqa: S608
+        'INSERT INTO seen (kind, value, "first", "last") '  # noqa: S608
+        f"SELECT '{kind}', CAST({kind} AS TEXT), min({time}), max({time}) "
         f"FROM {table} WHERE CAST({kind} AS TEXT) NOT IN ('', '0') GROUP BY 2 "
         "ON CONFLICT DO UPDATE SET first = min(first, excluded.first), "
         "last = max(last, excluded.last)"
     )
-
-
-MIGRATIONS: Final[Mapping[int, Callable[[Connection], None]]] = {1: _from_1_to_2}

@@ -1,0 +1,107 @@
+"""Writing the rows of records, each id once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from sqlalchemy import BigInteger, bindparam, select, text
+
+from sovproxy.store.bulk import insert_rows
+from sovproxy.store.partitions import ensure_partitions
+from sovproxy.store.tables import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy import Column, Connection, Table
+
+    from sovproxy.store.packing import Numbers
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = b"\xff\xff"
+
+
+def insert_new(
+    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+) -> Numbers:
+    """Insert the records whose id is not stored yet, and give their places.
+
+    The caller has the lock of `Store.ingesting`: nobody else inserts now.
+    """
+    if connection.dialect.name == "sqlite":
+        return _insert_sqlite(connection, table, ids, columns)
+    return _copy_postgresql(connection, table, ids, columns)
+
+
+def _insert_sqlite(
+    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+) -> Numbers:
+    values = {name: column.tolist() for name, column in columns.items()}
+    values["id"] = [item.bytes for item in ids]
+    rows = list(zip(*(values[column.name] for column in table.columns), strict=True))
+    if insert_rows(connection, table, rows, "ON CONFLICT (id) DO NOTHING") == len(ids):
+        return np.arange(len(ids))
+    first = int(columns["seq"][0])
+    arrived = connection.execute(select(table.c.seq).where(table.c.seq >= first)).scalars()
+    return np.sort(np.fromiter(arrived, np.int64) - first)
+
+
+def _copy_postgresql(
+    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+) -> Numbers:
+    if table is EVENTS:
+        ensure_partitions(connection, columns["time"])
+    places = {item: place for place, item in reversed(list(enumerate(ids)))}
+    for item in _stored(connection, table, ids, columns):
+        places.pop(item, None)
+    new = np.sort(np.fromiter(places.values(), np.int64))
+    if new.size:
+        data = b"".join(ids[place].bytes for place in new.tolist())
+        kept = {name: column[new] for name, column in columns.items()}
+        _copy(connection, table, copy_format(table, data, kept))
+    return new
+
+
+def _stored(
+    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+) -> list[UUID]:
+    """The ids that are stored already. The range of time spares most partitions."""
+    name = "time" if table is EVENTS else "start"
+    times = columns[name]
+    query = text(
+        f"SELECT id FROM {table.name} WHERE id = ANY(:ids) AND {name} BETWEEN :first AND :last"  # noqa: S608  # names of our own
+    ).bindparams(bindparam("ids", list(ids)))
+    span = {"first": int(times.min()), "last": int(times.max())}
+    return list(connection.execute(query, span).scalars())
+
+
+def copy_format(table: Table, ids: bytes, columns: Mapping[str, Numbers]) -> bytes:
+    """Rows in PostgreSQL's binary form of COPY: each a count of fields, each field its length and
+    its value, all of fixed length here, so that numpy can lay them out."""
+    fields: list[tuple[str, Any]] = [("number of fields", ">i2")]
+    for column in table.columns:
+        kind = "S16" if column.name == "id" else _number_type(column)
+        fields += [(f"{column.name} length", ">i4"), (column.name, kind)]
+    number = len(ids) // 16
+    rows = np.zeros(number, np.dtype(fields))
+    rows["number of fields"] = len(table.columns)
+    for column in table.columns:
+        is_id = column.name == "id"
+        rows[column.name] = np.frombuffer(ids, "S16") if is_id else columns[column.name]
+        rows[f"{column.name} length"] = rows.dtype[column.name].itemsize
+    return rows.tobytes()
+
+
+def _number_type(column: Column[Any]) -> str:
+    return ">i8" if isinstance(column.type, BigInteger) else ">i4"
+
+
+def _copy(connection: Connection, table: Table, rows: bytes) -> None:
+    driver: Any = connection.connection.driver_connection
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {table.name} FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.write(_SIGNATURE + rows + _END)

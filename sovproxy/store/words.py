@@ -1,0 +1,168 @@
+"""Texts that events name by number, such as hosts: written once, read by number."""
+
+from __future__ import annotations
+
+import threading
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from sqlalchemy import and_, func, or_, select
+
+from sovproxy.store.bulk import chunks, insert_rows, last_number, take_numbers
+from sovproxy.store.tables import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from sovproxy.store.packing import Numbers
+
+KINDS: Final = ("client", "host", "address", "detail")
+MAX_REMEMBERED: Final = 250_000  # of each kind
+HOUR_MICROSECONDS: Final = 3_600_000_000
+
+type Span = tuple[int, int]
+
+
+def digest_of(kind: str, text: str) -> bytes:
+    """What a text is found by: 128 bits, so that nobody can make two texts meet."""
+    return blake2b(f"{kind}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class WordBook:
+    """The numbers of words, remembered with the last time that is written with each.
+
+    A word that no event names any more is deleted, perhaps by another process. Its last time is
+    then older than any event that is kept; and an event that is later than the last time by more
+    than an hour has the word looked up again. So what is remembered is never wrong for an event
+    that is to be kept.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, dict[str, tuple[int, int]]] = {kind: {} for kind in KINDS}
+
+    def ids(self, connection: Connection, kind: str, spans: Mapping[str, Span]) -> dict[str, int]:
+        """The number of each word, by the first and last time of the events that name it.
+
+        New ones are written; the caller has the lock of `Store.ingesting`, and calls `remember`
+        when the transaction is done.
+        """
+        known, result, unsure = self._known[kind], {"": 0}, []
+        for text, (_, last) in spans.items():
+            found = known.get(text)
+            if found and last <= found[1] + HOUR_MICROSECONDS:
+                result[text] = found[0]
+            elif text:
+                unsure.append(text)
+        return result | _looked_up(connection, kind, {text: spans[text] for text in unsure})
+
+    def remember(self, kind: str, ids: Mapping[str, int], spans: Mapping[str, Span]) -> None:
+        """Remember what was committed."""
+        with self._lock:
+            known = self._known[kind]
+            if len(known) + len(ids) > MAX_REMEMBERED:
+                known.clear()
+            for text, number in ids.items():
+                if text:
+                    old = known.get(text)
+                    if (
+                        old is None
+                        or old[0] != number
+                        or spans[text][1] > old[1] + HOUR_MICROSECONDS
+                    ):
+                        known[text] = (number, spans[text][1])
+
+
+def _looked_up(connection: Connection, kind: str, spans: Mapping[str, Span]) -> dict[str, int]:
+    digests = {digest_of(kind, text): text for text in spans}
+    result: dict[str, int] = {}
+    later: list[tuple[Any, ...]] = []
+    for digest, number, first, last in _rows_of(connection, list(digests)):
+        text = digests[bytes(digest)]
+        result[text] = number
+        span = min(first, spans[text][0]), max(last, spans[text][1])
+        if span != (first, last):
+            later.append((kind, number, digest, text, *span))
+    _put_forward(connection, later)
+    new = [(digest, text) for digest, text in digests.items() if text not in result]
+    if new:
+        start = take_numbers(connection, kind, len(new))
+        rows = [
+            (kind, number, digest, text, *spans[text])
+            for number, (digest, text) in enumerate(new, start=start)
+        ]
+        insert_rows(connection, WORDS, rows)
+        result |= {row[3]: row[1] for row in rows}
+    return result
+
+
+def _rows_of(connection: Connection, digests: list[bytes]) -> Iterator[Any]:
+    """Digest, number, first and last time of what is known; asked past SQLAlchemy, for speed."""
+    columns = 'SELECT digest, id, "first", "last" FROM word WHERE digest'
+    for chunk in chunks(digests):
+        if connection.dialect.name == "sqlite":
+            marks = ", ".join("?" * len(chunk))
+            yield from connection.exec_driver_sql(f"{columns} IN ({marks})", tuple(chunk))
+        else:
+            yield from connection.exec_driver_sql(f"{columns} = ANY(%s)", (chunk,))
+
+
+def _put_forward(connection: Connection, later: list[tuple[Any, ...]]) -> None:
+    """Write times anew: as rows that are there already, which is one statement for all."""
+    insert_rows(
+        connection,
+        WORDS,
+        later,
+        'ON CONFLICT (digest) DO UPDATE SET "first" = excluded."first", "last" = excluded."last"',
+    )
+
+
+def texts_of(
+    connection: Connection, wanted: Mapping[str, Collection[int]]
+) -> dict[tuple[str, int], str]:
+    """The texts of numbers, by kind and number. A number of a deleted word is left out."""
+    groups: list[ColumnElement[bool]] = [
+        and_(WORDS.c.kind == kind, WORDS.c.id.in_(sorted(ids)))
+        for kind, ids in wanted.items()
+        if ids
+    ]
+    if not groups:
+        return {}
+    query = select(WORDS.c.kind, WORDS.c.id, WORDS.c.value).where(or_(*groups))
+    return {(kind, number): text for kind, number, text in connection.execute(query)}
+
+
+def numbers_of(connection: Connection, kind: str, texts: Iterable[str]) -> list[int]:
+    """The numbers of those texts that are words; an empty text is 0."""
+    given = list(texts)
+    digests = [digest_of(kind, text) for text in given if text]
+    query = select(WORDS.c.id).where(WORDS.c.digest.in_(digests))
+    found = list(connection.execute(query).scalars()) if digests else []
+    return [0, *found] if "" in given else found
+
+
+def numbers_where(connection: Connection, kind: str, *tests: ColumnElement[bool]) -> list[int]:
+    """The numbers of the words of a kind for which one of the tests is true; of all without."""
+    query = select(WORDS.c.id).where(WORDS.c.kind == kind)
+    query = query.where(or_(*tests)) if tests else query
+    return list(connection.execute(query).scalars())
+
+
+def ends_with(text: str) -> ColumnElement[bool]:
+    """Whether a word ends with this text, whatever its letters' case."""
+    return func.lower(WORDS.c.value).endswith(text.lower(), autoescape=True)
+
+
+def contains(text: str) -> ColumnElement[bool]:
+    """Whether a word has this text in it, whatever its letters' case."""
+    return func.lower(WORDS.c.value).contains(text.lower(), autoescape=True)
+
+
+def lookup(connection: Connection, kind: str, numbers: Iterable[int]) -> Numbers:
+    """For each number of a kind, whether it is one of these."""
+    table: Numbers = np.zeros(last_number(connection, kind) + 1, np.bool_)
+    table[np.fromiter(numbers, np.int64)] = True
+    return table
