@@ -50,10 +50,11 @@ function markers(action, colours) {
 }
 
 // Ticks in the reader's language; Plotly alone speaks English.
-function ticks(first, last, places) {
+function ticks(first, last, room) {
   const long = last - first > 3 * 86_400_000;
+  const places = Math.max(2, Math.floor(room / (long ? 64 : 110)));
   const format = new Intl.DateTimeFormat(LANGUAGE, long ? { day: "numeric", month: "short", ...UTC } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", ...UTC });
-  const steps = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000].map((each) => each * 1000);
+  const steps = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 259_200, 604_800, 1_209_600, 2_592_000].map((each) => each * 1000);
   const step = steps.find((each) => (last - first) / each <= places) ?? (last - first) / places;
   const tickvals = [];
   for (let at = Math.ceil(first / step) * step; at <= last; at += step) tickvals.push(at);
@@ -81,14 +82,13 @@ function columns(figure, drawing, colours) {
     unselected: { marker: { opacity: 0.45 } },
   }));
   const coarse = window.matchMedia("(pointer: coarse)").matches;
-  const places = Math.max(2, Math.floor(drawing.clientWidth / 120));
   const axis = { fixedrange: true, linecolor: colours.control, gridcolor: colours.line, zeroline: false, tickfont: { color: colours.muted, size: 12 } };
   const layout = {
     ...layoutOf(colours),
     barmode: "stack",
     showlegend: false,
     margin: { l: 8, r: 8, t: 8, b: 28 },
-    xaxis: { ...axis, type: "linear", range, showgrid: false, ...ticks(...range, places) },
+    xaxis: { ...axis, type: "linear", range, showgrid: false, ...ticks(...range, drawing.clientWidth) },
     yaxis: { ...axis, automargin: true, rangemode: "tozero", nticks: 5, tickformat: ",d" },
     separators: ",\u202f",
     dragmode: figure.dataset.selects && !coarse ? "select" : false,
