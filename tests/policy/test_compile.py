@@ -34,6 +34,7 @@ def test_a_policy_that_uses_every_key_leaves_no_condition_empty(known):
     assert [part.name for part in fields(Condition) if not getattr(condition, part.name)] == []
     assert policy.acknowledgement_seconds == 1800
     assert policy.retention_days == 90
+    assert policy.exception_days == 7
     assert policy.groups[0].members == {"alice"}
     assert (policy.on_error, policy.default, policy.inspection) == ("allow", "observe", "none")
 
@@ -43,6 +44,7 @@ def test_what_is_left_out_has_the_documented_defaults(known):
     assert (policy.default, policy.on_error, policy.inspection) == ("allow", "block", "prompt")
     assert policy.acknowledgement_seconds == 8 * 3600
     assert policy.retention_days == 183
+    assert policy.exception_days == 30
     assert policy.refused_networks == REFUSED_NETWORKS
     assert not policy.trust_recalled
 
