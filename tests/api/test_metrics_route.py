@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -127,3 +128,16 @@ def test_this_machine_needs_no_token_only_if_the_setting_says_so(serve, opened, 
         assert_problem(answer, 401, "unauthorized")
     bad = {"authorization": "Bearer wrong"}
     assert_problem(httpx.get(f"{server.url}/metrics", headers=bad, trust_env=False), 401)
+
+
+def test_a_lost_receiver_degrades_health_and_only_staff_reads_which(serve, services, tmp_path):
+    receiver = FileReceiver(kind="file", name="log", path=tmp_path / "no" / "x")
+    server = serve(forwarding=Forwarding.of(services.store, [receiver], "n"))
+    until = time.monotonic() + 20
+    while (health := server.client.get("/api/v1/health").json())["forwarding"]["ok"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert health["status"] == "degraded"
+    assert str(tmp_path) not in str(health)
+    told = server.get("/api/v1/health", Role.ADMIN).json()["forwarding"]["problem"]
+    assert "No such file or directory" in told

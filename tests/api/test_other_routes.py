@@ -23,6 +23,7 @@ def test_health_is_ok_when_everything_works(server):
         "status": "ok",
         "store": {"ok": True, "problem": ""},
         "policy": {"ok": True, "problem": ""},
+        "forwarding": {"ok": True, "problem": ""},
         "data": [{"name": "location", "as_of": "2026-11-01", "stale": False}],
     }
 

@@ -121,9 +121,10 @@ def test_what_a_dying_server_had_in_its_hands_is_sent_again(
     """It confirmed the bytes and died before it did anything with them."""
     server = collector()
     server.reading.clear()
-    forward(syslog(server.port))
-    wanted = add(5)
+    forwarding = forward(syslog(server.port))
     eventually(lambda: server.clients)
+    wanted = add(5)
+    eventually(lambda: forwarding.states()[0][1].sent == 5)
     server.hang_up()
     server.reading.set()
     eventually(lambda: set(server.ids()) == set(wanted))

@@ -16,6 +16,7 @@ from sovproxy.usecases.tokens import Role
 
 router = APIRouter(prefix="/api/v1", tags=["status"])
 
+_POLICY_REFUSED = "the policy file is refused; the last good policy stays in force"
 _MAY_SEE_DETAILS = {Role.ADMIN, Role.ANALYST, Role.AUDITOR}
 
 
@@ -40,6 +41,7 @@ class Health(BaseModel):
     status: Literal["ok", "degraded", "failing"]
     store: Part
     policy: Part
+    forwarding: Part
     data: list[DataPart]
 
 
@@ -58,26 +60,37 @@ class Version(BaseModel):
 def health(services: ServicesDep, response: Response, caller: CallerDep = None) -> Health:
     """Tell whether everything works: 200 if so or degraded, 503 if not.
 
-    The policy's problem is told in full to admins, analysts and auditors only.
+    The problems of policy and forwarding are told in full to admins, analysts and auditors only.
     """
     store = _store_part(services)
-    problem = services.policy_problem()
-    if problem and (caller is None or caller.role not in _MAY_SEE_DETAILS):
-        problem = "the policy file is refused; the last good policy stays in force"
-    policy = Part(ok=not problem, problem=problem)
+    trusted = caller is not None and caller.role in _MAY_SEE_DETAILS
+    policy = _part(services.policy_problem(), _POLICY_REFUSED, trusted=trusted)
+    lost = "; ".join(state.problem for _, state in services.forwarding.states() if state.problem)
+    forwarding = _part(lost, "a receiver is lost; events wait for it", trusted=trusted)
     data = [DataPart(name=i.name, as_of=i.as_of, stale=i.stale) for i in services.data_ages()]
-    degraded = not policy.ok or any(item.stale for item in data)
+    degraded = not (policy.ok and forwarding.ok) or any(item.stale for item in data)
     status = "degraded" if degraded else "ok"
     if not store.ok:
         response.status_code = 503
         response.headers["retry-after"] = "5"
-    return Health(status=status if store.ok else "failing", store=store, policy=policy, data=data)
+    return Health(
+        status=status if store.ok else "failing",
+        store=store,
+        policy=policy,
+        forwarding=forwarding,
+        data=data,
+    )
 
 
 @router.get("/version", dependencies=[allow(*Role)])
 def version() -> Version:
     """Tell the version."""
     return Version(version=package_version("sovproxy"), api="v1")
+
+
+def _part(problem: str, public: str, *, trusted: bool) -> Part:
+    """Well without a problem; else the problem for those who may know, `public` for others."""
+    return Part(ok=not problem, problem=problem if trusted or not problem else public)
 
 
 def _store_part(services: Services) -> Part:
