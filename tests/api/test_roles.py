@@ -24,6 +24,8 @@ MEANT = {
     ("DELETE", "/api/v1/accounts/{account_id}/second-factor"): {"admin"},
     ("DELETE", "/api/v1/accounts/{account_id}/sessions"): {"admin"},
     ("GET", "/api/v1/audit"): {"admin", "auditor"},
+    ("GET", "/api/v1/bundle"): None,
+    ("GET", "/api/v1/bundle/keys"): None,
     ("GET", "/api/v1/ca"): None,
     ("GET", "/api/v1/catalogue/local"): {"analyst", "admin", "auditor"},
     ("GET", "/api/v1/catalogue/local/{kind}/{entry_id}"): {"analyst", "admin", "auditor"},
@@ -132,7 +134,8 @@ def test_every_cell_of_the_table_holds_on_a_running_server(server, assert_proble
             assert_problem(anonymous, 401, "unauthorized")
             assert anonymous.headers["www-authenticate"].startswith("Bearer realm=")
         else:
-            assert anonymous.status_code in {200, 422}, path  # 422: it wants something to read
+            # 422: it wants something to read; 404: this server was given no catalogue to bundle
+            assert anonymous.status_code in {200, 404, 422}, path
         for role in Role:
             with server.client.stream(method, url, headers=headers[role]) as answer:
                 if answer.status_code >= 400:
