@@ -1,10 +1,14 @@
-"""How fast events come in and questions are answered, on an SQLite file.
+"""How fast events come in and questions are answered, on SQLite or PostgreSQL.
 
-`python bench/ingest.py [--events 1000000] [--rounds 9] [--folder /tmp/x]` stores that many events
-in batches of 5,000: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 4,000 hosts,
-2,000 clients, popularity by Zipf; and a rollup to every 20 events. Then it asks each question some
-times, and delivers 50,000 more events through HTTP as nodes do. It prints medians. Generating the
-events is not counted.
+`python bench/ingest.py [--url postgresql://…] [--events 10000000] [--rounds 9] [--folder DIR]`
+fills an empty store: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 240,000
+hosts, 2,000 clients of one group each, popularity by Zipf, and a rollup to every 20 events. The
+last events come as records, in batches of 5,000, and are timed; those before come as columns
+(`bulk.py`), by the same function. Then it asks each question some times through HTTP, and delivers 50,000 more
+events as nodes do. It prints medians; making the events is not counted.
+
+Without `--url` the store is an SQLite file in a folder that is deleted at the end. A database at
+`--url` must be empty, and keeps what was stored.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import json
 import random
 import socket
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -24,19 +29,23 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
+from bulk import SIZE, Bulk
 
 from sovproxy.api.app import create_app
 from sovproxy.api.services import Services
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
 from sovproxy.store.database import Store, open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.records import insert_columns, insert_records
+from sovproxy.store.times import microseconds
+from sovproxy.store.upkeep import store_size
 from sovproxy.usecases.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BATCH = 5000
+SAMPLE = 200_000  # events that come as records
 HTTP_BATCH = 500  # what a node's delivery sends at once
 HTTP_EVENTS = 50_000
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -47,6 +56,7 @@ ACTIONS = (
     (Action.BLOCK, Outcome.PROMPTED, True),
     (Action.BLOCK, Outcome.CONNECT_REFUSED, False),
 )
+NOBODY = "2026-11.aaaaaaaaaaaaaaaa"
 RARE = {"service": "service-59", "group": "group-23"}
 TWO = {"service": ["service-1", "service-2"], "action": "block"}
 CONTROLS = (("US",), ("US",), ("CN",), ("FR",), ("GB", "US"), ("DE",))
@@ -72,9 +82,9 @@ class World:
         """A rank, small ones more often."""
         return self.random.choices(range(size), cum_weights=self.weights[size])[0]
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self, group: int) -> dict[str, Any]:
         """What events and rollups share."""
-        service, group, network = self.pick(60), self.pick(24), self.random.randrange(2)
+        service, network = self.pick(60), self.random.randrange(2)
         return {
             "node": f"proxy-{group % 3}",
             "group": f"group-{group}",
@@ -88,13 +98,14 @@ class World:
 
     def event(self, time_: datetime) -> Event:
         """One event."""
-        fields = self.fields()
+        client = self.pick(2000)
+        fields = self.fields(client % 24)
         action, outcome, decrypted = ACTIONS[self.random.choices(range(4), (6, 2, 1, 1))[0]]
         return Event(
             **fields,
             time=time_,
             kind=EventKind.DECISION,
-            client=self.clients[self.pick(2000)],
+            client=self.clients[client],
             host=f"host-{self.pick(4000)}.{fields['service']}.example",
             address="192.0.2.17",
             port=443,
@@ -110,26 +121,39 @@ class World:
 
     def rollup(self, start: datetime) -> Rollup:
         """One rollup of a minute."""
-        fields = self.fields() | {"standing": Standing.SOVEREIGN, "control": ("FR",)}
+        fields = self.fields(self.pick(24)) | {"standing": Standing.SOVEREIGN, "control": ("FR",)}
         count = self.random.randrange(1, 200)
         return Rollup(**fields, start=start, seconds=60, action=Action.ALLOW, count=count)
 
     def batches(self, number: int) -> Iterator[tuple[list[Event], list[Rollup]]]:
-        """Batches in order of time."""
-        step = timedelta(days=DAYS) / number
-        for begin in range(0, number, BATCH):
-            times = [NOW - step * (number - place) for place in range(begin, begin + BATCH)]
+        """Batches of this minute's events, with their rollups."""
+        for _ in range(0, number, BATCH):
+            times = [NOW - timedelta(seconds=self.random.random() * 60) for _ in range(BATCH)]
             yield [self.event(item) for item in times], [self.rollup(item) for item in times[::20]]
 
 
-def through_the_store(store: Store, world: World, number: int) -> list[float]:
-    """Store everything; give the events per second of each batch."""
-    rates = []
+def fill(store: Store, world: World, number: int) -> None:
+    """Store events as columns, and say now and then how many there are."""
+    begin = time.perf_counter()
+    bulk = Bulk(world.clients)
+    for place, (events, rollups) in enumerate(bulk.batches(microseconds(NOW), number), start=1):
+        insert_columns(store, events, rollups)
+        if place % 40 == 0:
+            rate = place * SIZE / (time.perf_counter() - begin)
+            print(f"{place * SIZE:,} events, {rate:,.0f} a second", file=sys.stderr, flush=True)
+
+
+def through_the_store(store: Store, world: World, number: int) -> dict[str, int]:
+    """Store records; give events per second: of the median batch, and altogether."""
+    took = []
     for events, rollups in world.batches(number):
         begin = time.perf_counter()
         insert_records(store, events, rollups)
-        rates.append(len(events) / (time.perf_counter() - begin))
-    return rates
+        took.append(time.perf_counter() - begin)
+    return {
+        "store_events_per_second": round(BATCH / statistics.median(took)),
+        "store_events_per_second_mean": round(len(took) * BATCH / sum(took)),
+    }
 
 
 def through_http(client: httpx.Client, token: str, world: World) -> float:
@@ -164,6 +188,9 @@ def questions() -> list[tuple[str, str, dict[str, Any]]]:
         ("facets, 20 days, two filters", "facets", {"since": odd} | TWO),
         ("facets, frequent client", "facets", {"client": World().clients[0]}),
         ("facets, host contains", "facets", {"host_contains": "host-1."}),
+        ("facets, any host", "facets", {"host_contains": "example"} | TWO),
+        ("facets, rare client, 7 days", "facets", {"client": World().clients[-1], "since": week}),
+        ("first page, nothing fits", "events", {"client": NOBODY, "host": "none.example"}),
         ("histogram, 7 days", "histogram", {"since": week}),
         ("histogram, 30 days, control", "histogram", {"control": "US"}),
         ("overview, 24 hours", "overview", {"range": "24h"}),
@@ -214,31 +241,35 @@ def serving(store: Store, work: Callable[[httpx.Client], None]) -> None:
         thread.join()
 
 
+def run(store: Store, events: int, rounds: int) -> dict[str, Any]:
+    """Do everything, and give the figures."""
+    world, figures = World(), {"events": events, "database": store.dialect}
+    fill(store, world, max(0, events - SAMPLE))
+    figures |= through_the_store(store, world, min(events, SAMPLE))
+    figures["bytes_per_event"] = round(store_size(store).bytes / events)
+    print(figures, flush=True)
+
+    def ask(client: httpx.Client) -> None:
+        figures["latency"] = latency(client, create_token(store, Role.ANALYST, "bench"), rounds)
+        node = create_token(store, Role.NODE, "bench")
+        figures["http_events_per_second"] = round(through_http(client, node, world))
+
+    serving(store, ask)
+    return figures
+
+
 def main() -> None:
     """Run everything and print the figures, at last as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = Path(folder) / "bench.sqlite"
-        store, world, figures = open_store(sqlite_url(path)), World(), {}
-        rates = through_the_store(store, world, options.events)
-        figures["events"] = options.events
-        figures["store_events_per_second"] = round(statistics.median(rates))
-        figures["bytes_per_event"] = round(path.stat().st_size / options.events)
-        print(figures, flush=True)
-
-        def ask(client: httpx.Client) -> None:
-            token = create_token(store, Role.ANALYST, "bench")
-            figures["latency"] = latency(client, token, options.rounds)
-            node = create_token(store, Role.NODE, "bench")
-            figures["http_events_per_second"] = round(through_http(client, node, world))
-
-        serving(store, ask)
+        store = open_store(options.url or sqlite_url(Path(folder) / "bench.sqlite"))
+        print(json.dumps(run(store, options.events, options.rounds)))
         store.close()
-    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

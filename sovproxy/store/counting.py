@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, literal_column, select
@@ -13,20 +13,19 @@ from sovproxy.events.event import EventKind
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.records import split_control
 from sovproxy.store.scanning import scan, tests_of
-from sovproxy.store.sorts import Sort
 from sovproxy.store.tables import ROLLUPS
 from sovproxy.store.tally import DAY, HOUR, SECOND, read_tallies
 from sovproxy.store.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
     from sovproxy.store.database import Store
     from sovproxy.store.packing import Numbers
     from sovproxy.store.scanning import Test
-    from sovproxy.store.sorts import Snapshot
+    from sovproxy.store.sorts import Snapshot, Sort
 
 
 class Counted(NamedTuple):
@@ -50,28 +49,89 @@ class Count:
         return self.events + self.rollups
 
 
+class Totals(NamedTuple):
+    """How many connections were of each sort, by the sort's id."""
+
+    sorts: Snapshot
+    numbers: Numbers
+
+    def counted(self) -> list[Counted]:
+        """The sorts of which there were any."""
+        found = np.flatnonzero(self.numbers)
+        pairs = zip(found.tolist(), self.numbers[found].tolist(), strict=True)
+        return [Counted(sort, total) for at, total in pairs if (sort := self.sorts.sorts[at])]
+
+    def by(self, *names: str) -> Counter[tuple[Any, ...]]:
+        """Add up what has the same values in some fields of a sort."""
+        found = np.flatnonzero(self.numbers)
+        keys: Numbers = np.zeros(len(found), np.int64)
+        columns = [self.sorts.column(name) for name in names]
+        for values, codes in columns:
+            keys = keys * max(len(values), 1) + codes[found]
+        different, places = np.unique(keys, return_inverse=True)
+        sums: Numbers = np.zeros(len(different), np.int64)
+        np.add.at(sums, places, self.numbers[found])
+        result: Counter[tuple[Any, ...]] = Counter()
+        for key, total in zip(different.tolist(), sums.tolist(), strict=True):
+            result[_values(key, columns)] = total
+        return result
+
+    def minus(self, less: Totals) -> Totals:
+        """What is left without some of it."""
+        size = max(len(self.numbers), len(less.numbers))
+        left: Numbers = np.zeros(size, np.int64)
+        left[: len(self.numbers)] = self.numbers
+        left[: len(less.numbers)] -= less.numbers
+        longer = self.sorts if size == len(self.numbers) else less.sorts
+        return Totals(longer, np.maximum(left, 0))
+
+    def facet(self, facet: Facet) -> list[Count]:
+        """Add up by one field, most first."""
+        numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        for (rollup, value), total in self.by("rollup", facet.value).items():
+            for part in _parts(facet, str(value)):
+                numbers[rollup][part] += total
+        return _sorted_counts(*numbers)
+
+
+def _values(key: int, columns: Sequence[tuple[list[Any], Numbers]]) -> tuple[Any, ...]:
+    """The values that were made one number of, last field first."""
+    result = []
+    for values, _ in reversed(columns):
+        key, code = divmod(key, max(len(values), 1))
+        result.append(values[code])
+    return tuple(reversed(result))
+
+
 def counted(store: Store, wanted: Filter) -> list[Counted]:
     """Count what fits by sort.
 
     A rollup belongs to the instant its bucket starts. Raises StoreUnavailable.
     """
+    return totals(store, wanted).counted()
+
+
+def totals(store: Store, wanted: Filter) -> Totals:
+    """As `counted`, as columns. Raises StoreUnavailable."""
     with store.reading() as connection:
         sorts = store.sorts.snapshot(connection)
-        totals = _totals(connection, store, sorts, wanted)
-    found = np.flatnonzero(totals)
-    pairs = zip(found.tolist(), totals[found].tolist(), strict=True)
-    return [Counted(sort, total) for number, total in pairs if (sort := sorts.sorts[number])]
+        return Totals(sorts, _totals(connection, store, sorts, wanted))
+
+
+def decisions_only(wanted: Filter) -> Filter:
+    """Leave out what is no decision, unless the filter names the kinds it wants."""
+    return wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
 
 
 def _totals(connection: Connection, store: Store, sorts: Snapshot, wanted: Filter) -> Numbers:
     """How many connections of each sort fit, by the sort's id."""
-    totals: Numbers = np.zeros(len(sorts.exists), np.int64)
+    sums: Numbers = np.zeros(len(sorts.exists), np.int64)
     for item in _numbers(connection, store, wanted, 0):
         if item.unique:
-            totals[item.sorts] += item.numbers
+            sums[item.sorts] += item.numbers
         else:
-            totals += np.bincount(item.sorts, item.numbers, len(totals)).astype(np.int64)
-    return np.where(sorts.fitting(wanted), totals, 0)
+            sums += np.bincount(item.sorts, item.numbers, len(sums)).astype(np.int64)
+    return np.where(sorts.fitting(wanted), sums, 0)
 
 
 def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
@@ -79,7 +139,7 @@ def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
 
     Only decisions count, unless the filter names kinds. Raises StoreUnavailable.
     """
-    asked = wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
+    asked = decisions_only(wanted)
     result: Counter[tuple[int, str]] = Counter()
     with store.reading() as connection:
         sorts = store.sorts.snapshot(connection)
@@ -220,51 +280,13 @@ def count_facets(store: Store, facets: Sequence[Facet], wanted: Filter) -> list[
     cannot answer (operator, client, host, outcome) leave rollups out. A connection that is
     controlled from two countries counts for both. Raises StoreUnavailable.
     """
-    asked = wanted if wanted.kind else replace(wanted, kind=(EventKind.DECISION,))
-    with store.reading() as connection:
-        sorts = store.sorts.snapshot(connection)
-        totals = _totals(connection, store, sorts, asked)
-    return [_facet(sorts, totals, facet) for facet in facets]
-
-
-def _facet(sorts: Snapshot, totals: Numbers, facet: Facet) -> list[Count]:
-    """Add up by one field what was counted by sort."""
-    found = np.flatnonzero(totals)
-    values, codes = sorts.column(facet.value)
-    flags, rollup = sorts.column("rollup")
-    sums = np.zeros((len(flags), len(values)), np.int64)
-    np.add.at(sums, (rollup[found], codes[found]), totals[found])
-    numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    for flag, place in zip(*np.nonzero(sums), strict=True):
-        for part in _parts(facet, str(values[place])):
-            numbers[flags[flag]][part] += int(sums[flag, place])
-    return _sorted_counts(*numbers)
+    found = totals(store, decisions_only(wanted))
+    return [found.facet(facet) for facet in facets]
 
 
 def _sorted_counts(events: Counter[str], rollups: Counter[str]) -> list[Count]:
     result = [Count(value, events[value], rollups[value]) for value in events | rollups]
     return sorted(result, key=lambda count: (-count.total, count.value))
-
-
-def decisions(found: Iterable[Counted], wanted: Filter) -> list[Counted]:
-    """Leave out what is no decision, unless the filter names the kinds it wants."""
-    if wanted.kind:
-        return list(found)
-    return [item for item in found if item.sort.kind == EventKind.DECISION]
-
-
-def counts(found: Iterable[Counted], facet: Facet) -> list[Count]:
-    """Count what was found by one facet, most first."""
-    place = Sort._fields.index(facet.value)
-    totals: dict[tuple[bool, str | int], int] = {}
-    for sort, number in found:
-        key = (sort.rollup, sort[place])
-        totals[key] = totals.get(key, 0) + number
-    numbers: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    for (rollup, value), number in totals.items():
-        for part in _parts(facet, str(value)):
-            numbers[rollup][part] += number
-    return _sorted_counts(*numbers)
 
 
 def _parts(facet: Facet, value: str) -> tuple[str, ...]:

@@ -5,32 +5,32 @@ The same questions as in `sovproxy.store.counting`; ask here, and every filter i
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sovproxy.store import counting
-from sovproxy.store.counting import Count, Counted
+from sovproxy.store.counting import Count
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
+    from sovproxy.store.counting import Counted, Totals
     from sovproxy.store.database import Store
     from sovproxy.store.filters import Facet, Filter
-    from sovproxy.store.sorts import Sort
 
 
 def counted(store: Store, wanted: Filter) -> list[Counted]:
     """As `counting.counted`. Raises StoreUnavailable."""
+    return totals(store, wanted).counted()
+
+
+def totals(store: Store, wanted: Filter) -> Totals:
+    """As `counting.totals`. Raises StoreUnavailable."""
     less = _left_out(wanted)
     if less is None:
-        return counting.counted(store, wanted)
-    numbers: Counter[Sort] = Counter()
-    for item in counting.counted(store, _with_hosts(wanted)):
-        numbers[item.sort] += item.number
-    for item in counting.counted(store, less):
-        numbers[item.sort] -= item.number
-    return [Counted(sort, number) for sort, number in numbers.items() if number > 0]
+        return counting.totals(store, wanted)
+    return counting.totals(store, _with_hosts(wanted)).minus(counting.totals(store, less))
 
 
 def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from sqlalchemy import BigInteger, bindparam, select, text
+from sqlalchemy import BigInteger, select
 
 from sovproxy.store.bulk import insert_rows
 from sovproxy.store.partitions import ensure_partitions
@@ -13,7 +13,6 @@ from sovproxy.store.tables import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from uuid import UUID
 
     from sqlalchemy import Column, Connection, Table
 
@@ -24,7 +23,7 @@ _END: Final = b"\xff\xff"
 
 
 def insert_new(
-    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
 ) -> Numbers:
     """Insert the records whose id is not stored yet, and give their places.
 
@@ -36,10 +35,10 @@ def insert_new(
 
 
 def _insert_sqlite(
-    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
 ) -> Numbers:
     values = {name: column.tolist() for name, column in columns.items()}
-    values["id"] = [item.bytes for item in ids]
+    values["id"] = list(ids)
     rows = list(zip(*(values[column.name] for column in table.columns), strict=True))
     if insert_rows(connection, table, rows, "ON CONFLICT (id) DO NOTHING") == len(ids):
         return np.arange(len(ids))
@@ -49,7 +48,7 @@ def _insert_sqlite(
 
 
 def _copy_postgresql(
-    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
+    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
 ) -> Numbers:
     if table is EVENTS:
         ensure_partitions(connection, columns["time"])
@@ -58,23 +57,24 @@ def _copy_postgresql(
         places.pop(item, None)
     new = np.sort(np.fromiter(places.values(), np.int64))
     if new.size:
-        data = b"".join(ids[place].bytes for place in new.tolist())
+        data = b"".join([ids[place] for place in new.tolist()])
         kept = {name: column[new] for name, column in columns.items()}
         _copy(connection, table, copy_format(table, data, kept))
     return new
 
 
 def _stored(
-    connection: Connection, table: Table, ids: Sequence[UUID], columns: Mapping[str, Numbers]
-) -> list[UUID]:
+    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
+) -> list[bytes]:
     """The ids that are stored already. The range of time spares most partitions."""
     name = "time" if table is EVENTS else "start"
     times = columns[name]
-    query = text(
-        f"SELECT id FROM {table.name} WHERE id = ANY(:ids) AND {name} BETWEEN :first AND :last"  # noqa: S608  # names of our own
-    ).bindparams(bindparam("ids", list(ids)))
-    span = {"first": int(times.min()), "last": int(times.max())}
-    return list(connection.execute(query, span).scalars())
+    statement = (
+        f"SELECT uuid_send(id) FROM {table.name} "  # noqa: S608  # names of our own
+        f"WHERE id = ANY(%s::uuid[]) AND {name} BETWEEN %s AND %s"
+    )
+    values = ([item.hex() for item in ids], int(times.min()), int(times.max()))
+    return list(connection.exec_driver_sql(statement, values).scalars())
 
 
 def copy_format(table: Table, ids: bytes, columns: Mapping[str, Numbers]) -> bytes:

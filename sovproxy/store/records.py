@@ -22,7 +22,6 @@ from sovproxy.store.words import KINDS, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from uuid import UUID
 
     from sqlalchemy import Connection, Row
 
@@ -53,15 +52,19 @@ class Stored:
 
 def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Rollup]) -> Stored:
     """Store and count what is not stored yet, in one transaction. Raises StoreUnavailable."""
-    event_batch, rollup_batch = _event_batch(events), _rollup_batch(rollups)
+    return insert_columns(store, _event_batch(events), _rollup_batch(rollups))
+
+
+def insert_columns(store: Store, events: Batch, rollups: Batch) -> Stored:
+    """As `insert_records`, of records as columns. Raises StoreUnavailable."""
     with store.ingesting() as connection:
         store.sorts.refresh(connection)
         writer = _Writer(connection, store)
-        kept = writer.keep_events(event_batch) if events else 0
-        counted = writer.keep_rollups(rollup_batch) if rollups else 0
+        kept = writer.keep_events(events) if events.ids else 0
+        counted = writer.keep_rollups(rollups) if rollups.ids else 0
     writer.remember()
     accepted = kept + counted
-    return Stored(accepted, len(events) + len(rollups) - accepted)
+    return Stored(accepted, len(events.ids) + len(rollups.ids) - accepted)
 
 
 @dataclass(slots=True)
@@ -72,7 +75,7 @@ class Batch:
     and their places; `numbers` is the port of an event, or of a rollup its seconds and count.
     """
 
-    ids: list[UUID]
+    ids: list[bytes]
     times: Numbers
     sorts: list[SortKey]
     sort_places: Numbers
@@ -94,7 +97,7 @@ def _event_batch(events: Sequence[Event]) -> Batch:
     words = {kind: _places(map(itemgetter(kind), values)) for kind in ("client", "host", "address")}
     words["detail"] = ([_detail_text(detail) for detail in details], detail_places)
     return Batch(
-        ids=[item["id"] for item in values],
+        ids=[item["id"].bytes for item in values],
         times=_times(item["time"] for item in values),
         sorts=[(False, *key) for key in keys],
         sort_places=sort_places,
@@ -107,7 +110,7 @@ def _rollup_batch(rollups: Sequence[Rollup]) -> Batch:
     values = [rollup.__dict__ for rollup in rollups]
     keys, sort_places = _places(map(_sort_of_rollup, values))
     return Batch(
-        ids=[item["id"] for item in values],
+        ids=[item["id"].bytes for item in values],
         times=_times(item["start"] for item in values),
         sorts=[_rollup_key(key) for key in keys],
         sort_places=sort_places,

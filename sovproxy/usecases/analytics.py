@@ -21,9 +21,9 @@ from sovproxy.usecases.searching import Counts, FilterInput, counts_of
 from sovproxy.usecases.suppressing import SuppressionKind, suppressed_values, suppressions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sovproxy.store.counting import Counted
+    from sovproxy.store.counting import Totals
     from sovproxy.store.database import Store
     from sovproxy.usecases.suppressing import Suppression
 
@@ -182,7 +182,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
     since, until = now - span.length, now
     asked = wanted.model_copy(update={"since": since, "until": until}).to_filter()
     width = choose_width(span.length)
-    found = counting.decisions(excluding.counted(store, asked), asked)
+    found = excluding.totals(store, counting.decisions_only(asked))
     totals = _by_action(found)
     return Overview(
         range=span,
@@ -223,30 +223,26 @@ def _drawn(
     return Histogram(width=width, since=since, until=until, buckets=buckets)
 
 
-def _by_action(found: Iterable[Counted]) -> dict[Action, int]:
+def _by_action(found: Totals) -> dict[Action, int]:
     totals = dict.fromkeys(Action, 0)
-    for item in found:
-        totals[Action(item.sort.action)] += item.number
+    for (action,), number in found.by("action").items():
+        totals[Action(action)] += number
     return totals
 
 
-def _counts(found: Iterable[Counted], facet: Facet, limit: int) -> Counts:
-    return counts_of(facet, counting.counts(found, facet), limit)
+def _counts(found: Totals, facet: Facet, limit: int) -> Counts:
+    return counts_of(facet, found.facet(facet), limit)
 
 
-def _decrypted(found: Iterable[Counted]) -> Decrypted:
-    numbers: Counter[bool] = Counter()
-    for item in found:
-        numbers[bool(item.sort.decrypted)] += item.number
+def _decrypted(found: Totals) -> Decrypted:
+    numbers = found.by("decrypted")
     everything = numbers.total()
-    share = numbers[True] / everything if everything else 0.0
-    return Decrypted(decrypted=numbers[True], connections=everything, share=share)
+    share = numbers[True,] / everything if everything else 0.0
+    return Decrypted(decrypted=numbers[True,], connections=everything, share=share)
 
 
-def _flows(found: Iterable[Counted]) -> list[Flow]:
-    links: Counter[tuple[str, str, str]] = Counter()
-    for item in found:
-        links[item.sort.group, item.sort.service, item.sort.control] += item.number
+def _flows(found: Totals) -> list[Flow]:
+    links = found.by("group", "service", "control")
     tops = [
         _top(links, 0, FLOW_GROUPS),
         _top(links, 1, FLOW_SERVICES),
@@ -266,7 +262,7 @@ def _most_first(item: tuple[tuple[str, ...], int]) -> tuple[int, tuple[str, ...]
     return -item[1], item[0]
 
 
-def _top(links: Counter[tuple[str, str, str]], place: int, limit: int) -> set[str]:
+def _top(links: Counter[tuple[str, ...]], place: int, limit: int) -> set[str]:
     totals: Counter[str] = Counter()
     for link, number in links.items():
         totals[link[place]] += number

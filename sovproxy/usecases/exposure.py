@@ -12,9 +12,7 @@ from sovproxy.decide.words import Action, Standing
 from sovproxy.store.records import split_control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sovproxy.store.counting import Counted
+    from sovproxy.store.counting import Totals
 
 OUTSIDE: Final = (Standing.ABROAD, Standing.HOSTED_HERE_CONTROLLED_ABROAD)
 """The standings of what the trust zone does not control."""
@@ -60,15 +58,16 @@ class _Sum:
     actions: Counter[str] = field(default_factory=Counter)
 
 
-def outside_of(found: Iterable[Counted]) -> Outside:
+def outside_of(found: Totals) -> Outside:
     """Sum up what was counted by service and control."""
     sums: dict[tuple[str, str], _Sum] = {}
-    for sort, number in found:
-        if sort.standing in OUTSIDE:
-            one = sums.setdefault((sort.service, sort.control), _Sum())
+    fields = found.by("standing", "service", "control", "group", "action")
+    for (standing, service, control, group, action), number in fields.items():
+        if standing in OUTSIDE:
+            one = sums.setdefault((service, control), _Sum())
             one.count += number
-            one.groups[sort.group] += number
-            one.actions[sort.action] += number
+            one.groups[group] += number
+            one.actions[action] += number
     order = sorted(sums, key=lambda key: (not key[0], -sums[key].count, key))
     return Outside(
         connections=sum(one.count for one in sums.values()),
