@@ -16,6 +16,12 @@ const plain = (text, most = 60) => {
 };
 const number = (value) => new Intl.NumberFormat(LANGUAGE).format(value);
 
+// How Plotly writes numbers: decimal mark and mark of thousands of the reader's language.
+function separators() {
+  const parts = new Intl.NumberFormat(LANGUAGE, { useGrouping: "always" }).formatToParts(12345.6);
+  return ["decimal", "group"].map((type) => parts.find((part) => part.type === type)?.value ?? "").join("");
+}
+
 // The page's own colours; on paper always the light ones, which .paper has at all times.
 function theme(printed) {
   const paper = Object.assign(document.createElement("span"), { className: "paper", hidden: true });
@@ -90,7 +96,7 @@ function columns(figure, drawing, colours) {
     margin: { l: 8, r: 8, t: 8, b: 28 },
     xaxis: { ...axis, type: "linear", range, showgrid: false, ...ticks(...range, drawing.clientWidth) },
     yaxis: { ...axis, automargin: true, rangemode: "tozero", nticks: 5, tickformat: ",d" },
-    separators: ",\u202f",
+    separators: separators(),
     dragmode: figure.dataset.selects && !coarse ? "select" : false,
     selectdirection: "h",
     newselection: { line: { color: colours.ink, width: 1, dash: "dot" } },
