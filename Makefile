@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports unit bench lock baseline docs clean
+.PHONY: help run test lint types imports unit bench lock baseline docs extension clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,5 +56,8 @@ baseline: $(STAMPS)/test  ## Build the shipped GeoIP and ASN databases from the 
 docs: $(STAMPS)/test  ## Regenerate what is generated in docs/
 	$(BIN)/python tools/generate_docs.py
 
+extension: $(STAMPS)/run  ## Build the browser extension for Chromium and Firefox: dist/
+	$(BIN)/python tools/build_extension.py
+
 clean:  ## Remove the environment and caches
-	rm -rf $(VENV) $(STAMPS) build *.egg-info
+	rm -rf $(VENV) $(STAMPS) build dist *.egg-info

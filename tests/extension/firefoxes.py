@@ -112,7 +112,7 @@ class Page:
         return self._browser.order("evaluate", page=self._number, script=script)
 
     def wait_for(self, condition: str) -> None:
-        """Return once an expression holds in the page; fail with what stands there if it does not."""
+        """Return once an expression holds in the page; fail with what stands there if not."""
         deadline = time.monotonic() + PATIENCE
         while not self._holds(condition):
             assert time.monotonic() < deadline, f"waited in vain: {condition}\n{self.text}"

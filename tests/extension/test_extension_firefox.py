@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser]
 
 
-
 class Everywhere:
     """A server that every name leads to, and what it was asked for."""
 
@@ -123,7 +122,7 @@ def test_firefox_opens_popup_and_options_in_the_readers_language(firefox, api):
     assert "Cette page n’est pas sur le web." in firefox.own("popup.html").text
 
 
-def test_firefox_grants_what_the_manifest_asks_for_and_collects_nothing(firefox):
+def test_firefox_grants_what_the_manifest_asks_for(firefox):
     granted = firefox.own("options.html").evaluate("browser.permissions.getAll()")
     assert granted["origins"] == ["http://*/*", "https://*/*"]
-    assert granted["data_collection"] == []
+    assert granted["data_collection"] == ["browsingActivity"]
