@@ -4,8 +4,8 @@
 fills an empty store: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 240,000
 hosts, 2,000 clients of one group each, popularity by Zipf, and a rollup to every 20 events. The
 last events come as records, in batches of 5,000, and are timed; those before come as columns
-(`bulk.py`), by the same function. Then it asks each question some times through HTTP, and delivers 50,000 more
-events as nodes do. It prints medians; making the events is not counted.
+(`bulk.py`), by the same function. Then it asks each question some times through HTTP, and delivers
+50,000 more events as nodes do. It prints medians; making the events is not counted.
 
 Without `--url` the store is an SQLite file in a folder that is deleted at the end. A database at
 `--url` must be empty, and keeps what was stored.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, literal_column, select
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sovproxy.store.packing import Numbers
     from sovproxy.store.scanning import Test
     from sovproxy.store.sorts import Snapshot, Sort
+
+
+_MOST_BUCKETS: Final = 10_000
 
 
 class Counted(NamedTuple):
@@ -71,10 +74,8 @@ class Totals(NamedTuple):
         different, places = np.unique(keys, return_inverse=True)
         sums: Numbers = np.zeros(len(different), np.int64)
         np.add.at(sums, places, self.numbers[found])
-        result: Counter[tuple[Any, ...]] = Counter()
-        for key, total in zip(different.tolist(), sums.tolist(), strict=True):
-            result[_values(key, columns)] = total
-        return result
+        rows = zip(*_values(different, columns), strict=True)
+        return Counter(dict(zip(rows, sums.tolist(), strict=True)))
 
     def minus(self, less: Totals) -> Totals:
         """What is left without some of it."""
@@ -94,13 +95,13 @@ class Totals(NamedTuple):
         return _sorted_counts(*numbers)
 
 
-def _values(key: int, columns: Sequence[tuple[list[Any], Numbers]]) -> tuple[Any, ...]:
-    """The values that were made one number of, last field first."""
-    result = []
+def _values(keys: Numbers, columns: Sequence[tuple[list[Any], Numbers]]) -> list[list[Any]]:
+    """The values that were made one number of, for each field those of all keys."""
+    result: list[list[Any]] = []
     for values, _ in reversed(columns):
-        key, code = divmod(key, max(len(values), 1))
-        result.append(values[code])
-    return tuple(reversed(result))
+        keys, codes = np.divmod(keys, max(len(values), 1))
+        result.append([values[code] for code in codes.tolist()])
+    return result[::-1]
 
 
 def counted(store: Store, wanted: Filter) -> list[Counted]:
@@ -146,7 +147,7 @@ def trend(store: Store, wanted: Filter, width: int) -> Counter[tuple[int, str]]:
         fitting, (actions, codes) = sorts.fitting(asked), sorts.column("action")
         for item in _numbers(connection, store, asked, width):
             fits = fitting[item.sorts]
-            buckets, places = np.unique(item.buckets[fits], return_inverse=True)
+            buckets, places = _numbered(item.buckets[fits], width)
             keys = places * len(actions) + codes[item.sorts[fits]]
             sums = np.bincount(keys, item.numbers[fits], len(buckets) * len(actions))
             for key in np.flatnonzero(sums).tolist():
@@ -260,6 +261,18 @@ def _of_rollups(connection: Connection, piece: Piece, width: int) -> Iterator[Nu
             np.array([int(row[place]) for row in rows], np.int64) for place in range(3)
         )
         yield Numbered(buckets, sorts, numbers, unique=False)
+
+
+def _numbered(buckets: Numbers, width: int) -> tuple[Numbers, Numbers]:
+    """All buckets from the first to the last, and the place of each given one among them."""
+    if not buckets.size:
+        return buckets, buckets
+    first, length = int(buckets.min()), width * SECOND
+    if int(buckets.max()) - first > _MOST_BUCKETS * length:
+        different, found = np.unique(buckets, return_inverse=True)
+        return different, found
+    places = (buckets - first) // length
+    return first + np.arange(int(places.max()) + 1) * length, places
 
 
 def _bucket(times: Numbers, width: int) -> Numbers:

@@ -11,6 +11,7 @@ from sqlalchemy import event, exc, make_url
 from sqlmodel import create_engine
 
 from sovproxy.errors import SovproxyError
+from sovproxy.store.hosts import HostBook
 from sovproxy.store.packing import ColumnCache
 from sovproxy.store.sorts import SortBook
 from sovproxy.store.upgrade import UnusableStore, bring_up_to_date
@@ -61,6 +62,7 @@ class Store:
         self._locks[_MIGRATING] = self._locks[_WRITING]
         self.sorts = SortBook()
         self.words = WordBook()
+        self.hosts = HostBook()
         self.columns = ColumnCache()
 
     @property

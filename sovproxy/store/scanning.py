@@ -10,16 +10,17 @@ import numpy as np
 
 from sovproxy.store.blocks import Reader, list_blocks, seqs_of, times_of
 from sovproxy.store.times import microseconds
-from sovproxy.store.words import contains, ends_with, lookup, numbers_of, numbers_where, texts_of
+from sovproxy.store.words import lookup, numbers_of, numbers_where, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
     from sovproxy.store.blocks import Block
     from sovproxy.store.database import Store
     from sovproxy.store.filters import Filter
+    from sovproxy.store.hosts import HostBook
     from sovproxy.store.packing import Numbers
 
 _TRANSPORT: Final = 4  # its place in a detail
@@ -107,6 +108,8 @@ def _tested(item: Chosen, test: Test, column: Numbers) -> Chosen | None:
 
 
 def _narrowed(item: Chosen, fits: Numbers) -> Chosen | None:
+    if fits.all():
+        return item
     places = np.flatnonzero(fits)
     if not places.size:
         return None
@@ -138,25 +141,19 @@ def scan(
 
 
 def tests_of(connection: Connection, store: Store, wanted: Filter) -> list[Test]:
-    """The filter as tests of columns, those that are likely to leave least first."""
-    tests = (
-        [
-            _test(
-                "client",
-                lookup(connection, "client", numbers_of(connection, "client", wanted.client)),
-            )
-        ]
-        if wanted.client
-        else []
-    )
-    hosts = _hosts(connection, wanted)
+    """The filter as tests of columns, first the one that the fewest numbers pass."""
+    tests = []
+    if wanted.client:
+        numbers = numbers_of(connection, "client", wanted.client)
+        tests.append(_test("client", lookup(connection, "client", numbers)))
+    hosts = _hosts(connection, store.hosts, wanted)
     if hosts is not None:
         tests.append(_test("host", hosts))
     if wanted.names_sorts:
         tests.append(_test("sort", store.sorts.snapshot(connection).fitting(wanted)))
     if wanted.transport:
         tests.append(_test("detail", _transports(connection, wanted.transport)))
-    return tests
+    return sorted(tests, key=lambda test: float(test.fits.mean()))
 
 
 def _test(column: str, fits: Numbers) -> Test:
@@ -164,28 +161,25 @@ def _test(column: str, fits: Numbers) -> Test:
     return Test(column, fits, int(places[0]) if len(places) == 1 else None)
 
 
-def _hosts(connection: Connection, wanted: Filter) -> Numbers | None:
+def _hosts(connection: Connection, book: HostBook, wanted: Filter) -> Numbers | None:
     """For each host, whether it fits; None if any does."""
-    result = None
+    tests = []
     if wanted.host:
-        result = _named(connection, wanted.host)
+        tests.append(_named(connection, book, wanted.host))
     if wanted.host_contains:
-        parts = map(contains, wanted.host_contains)
-        found = lookup(connection, "host", numbers_where(connection, "host", *parts))
-        result = found if result is None else result & found
+        found = [n for part in wanted.host_contains for n in book.having(connection, part)]
+        tests.append(lookup(connection, "host", found))
     if wanted.excluded_hosts:
-        others = ~_named(connection, wanted.excluded_hosts)
-        result = others if result is None else result & others
-    return result
+        tests.append(~_named(connection, book, wanted.excluded_hosts))
+    return np.logical_and.reduce(tests) if tests else None
 
 
-def _named(connection: Connection, names: Iterable[str]) -> Numbers:
+def _named(connection: Connection, book: HostBook, names: Sequence[str]) -> Numbers:
     """Hosts by name; a name that begins with a dot means all below it."""
-    names = list(names)
     numbers = numbers_of(connection, "host", [name for name in names if name[:1] != "."])
-    below = [ends_with(name) for name in names if name[:1] == "."]
-    if below:
-        numbers += numbers_where(connection, "host", *below)
+    for name in names:
+        if name[:1] == ".":
+            numbers += book.having(connection, name, at_end=True)
     return lookup(connection, "host", numbers)
 
 

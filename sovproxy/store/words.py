@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sovproxy.store.packing import Numbers
 
 KINDS: Final = ("client", "host", "address", "detail")
-MAX_REMEMBERED: Final = 250_000  # of each kind
+MAX_REMEMBERED: Final = 500_000  # of each kind
 HOUR_MICROSECONDS: Final = 3_600_000_000
 
 type Span = tuple[int, int]
@@ -63,17 +63,13 @@ class WordBook:
         """Remember what was committed."""
         with self._lock:
             known = self._known[kind]
-            if len(known) + len(ids) > MAX_REMEMBERED:
-                known.clear()
             for text, number in ids.items():
-                if text:
-                    old = known.get(text)
-                    if (
-                        old is None
-                        or old[0] != number
-                        or spans[text][1] > old[1] + HOUR_MICROSECONDS
-                    ):
-                        known[text] = (number, spans[text][1])
+                old, last = known.get(text), spans[text][1] if text else 0
+                is_later = old is None or old[0] != number or last > old[1] + HOUR_MICROSECONDS
+                if text and is_later:
+                    known[text] = (number, last)
+            if len(known) > MAX_REMEMBERED:
+                known.clear()
 
 
 def _looked_up(connection: Connection, kind: str, spans: Mapping[str, Span]) -> dict[str, int]:
@@ -151,14 +147,11 @@ def numbers_where(connection: Connection, kind: str, *tests: ColumnElement[bool]
     return list(connection.execute(query).scalars())
 
 
-def ends_with(text: str) -> ColumnElement[bool]:
-    """Whether a word ends with this text, whatever its letters' case."""
-    return func.lower(WORDS.c.value).endswith(text.lower(), autoescape=True)
-
-
-def contains(text: str) -> ColumnElement[bool]:
-    """Whether a word has this text in it, whatever its letters' case."""
-    return func.lower(WORDS.c.value).contains(text.lower(), autoescape=True)
+def contains(text: str, *, at_end: bool = False) -> ColumnElement[bool]:
+    """Whether a word has this text in it, or at its end, whatever its letters' case."""
+    value = func.lower(WORDS.c.value)
+    find = value.endswith if at_end else value.contains
+    return find(text.lower(), autoescape=True)
 
 
 def lookup(connection: Connection, kind: str, numbers: Iterable[int]) -> Numbers:
