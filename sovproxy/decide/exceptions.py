@@ -130,7 +130,9 @@ NO_EXCEPTIONS = Exceptions()
 
 
 def _patterns(grant: Grant) -> Iterator[str]:
-    if grant.host:
+    """What the index knows the grant's host by. Only `below` makes it more than one name: a star
+    is a letter that browsers take in hosts, and would be a pattern of many here."""
+    if grant.host and "*" not in grant.host:
         yield grant.host
         if grant.below:
             yield f"*.{grant.host}"

@@ -91,6 +91,8 @@ def _canonical(text: str) -> str:
     read = read_destination(text)
     if not isinstance(read, Destination):
         raise ValueError(f"this is no host: it {read.problem}")  # noqa: TRY004  # pydantic's way
+    if "*" in read.label:
+        raise ValueError("a host without `*` is wanted; `below` stands for all names below it")
     return read.label
 
 

@@ -35,6 +35,7 @@ BAD_SIGN_IN: Final = mark("Login name, password or code is wrong.")
 WRONG_PASSWORD: Final = mark("The present password is wrong.")
 WRONG_CODE: Final = mark("The code does not fit. Codes change every 30 seconds.")
 NO_PASSWORD: Final = mark("A token has neither a password nor a second factor.")
+FACTOR_IS_ON: Final = mark("The second factor is on already. Turn it off first, with a code of it.")
 
 
 class BadSignIn(AccountProblem):
@@ -117,6 +118,7 @@ def begin_second_factor(store: Store, principal: Principal) -> tuple[str, str]:
     Raises AccountProblem, StoreUnavailable.
     """
     row, secret = _own(store, principal), second_factor.new_secret()
+    _require_no_factor(row)
     return secret, second_factor.provisioning_uri(secret, row.login)
 
 
@@ -141,10 +143,11 @@ def enrol_second_factor(
 ) -> list[str]:
     """Turn the second factor on once the app has shown a code; give the recovery codes.
 
-    All sessions but `keep_session` end. Raises WrongPassword, WrongCode, AccountProblem,
-    StoreUnavailable.
+    One that is on has to be turned off first. All sessions but `keep_session` end. Raises
+    WrongPassword, WrongCode, AccountProblem, StoreUnavailable.
     """
     row = check_password(store, principal, password)
+    _require_no_factor(row)
     step = second_factor.fitting_step(secret, code, 0, now) if _fits(secret) else None
     if step is None:
         raise WrongCode
@@ -201,6 +204,12 @@ def _spent(row: AccountRow, code: str, now: datetime) -> dict[str, Any]:
     if left is None:
         raise BadSignIn
     return {"recovery": left}
+
+
+def _require_no_factor(row: AccountRow) -> None:
+    """Else a session and the password would do to put another phone in the place of the first."""
+    if row.totp:
+        raise AccountProblem(FACTOR_IS_ON)
 
 
 def _own(store: Store, principal: Principal) -> AccountRow:
