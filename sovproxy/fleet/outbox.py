@@ -27,7 +27,7 @@ _NAME = re.compile(r"[0-9a-zA-Z-]{1,64}\.json")
 
 
 class OutboxFull(SovproxyError):
-    """Too much waits for the API already, or the message is too large."""
+    """Too much waits for the API already, of all or of one client, or the message is too large."""
 
 
 @dataclass(frozen=True, slots=True)

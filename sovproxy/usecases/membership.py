@@ -19,6 +19,7 @@ from sovproxy.fleet.kept import Known, load_known
 from sovproxy.fleet.link import Link
 from sovproxy.fleet.messages import DataReport, Heartbeat, PolicyReport
 from sovproxy.fleet.outbox import Message, Outbox, OutboxFull
+from sovproxy.fleet.quota import Quota
 from sovproxy.policy.applied import read_applied, remove_applied, write_applied
 from sovproxy.usecases.backlog import backlog_of
 from sovproxy.usecases.tokens import read_token
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 MAX_ANSWERED: Final = 1000
 """Resolutions that this node remembers to have answered."""
+
+MAX_ASKED: Final = 10
+"""Exceptions that one client asks for within a day; the API takes no more of it either."""
 
 _STATM: Final = Path("/proc/self/statm")
 
@@ -69,6 +73,7 @@ class Member:
         self._shared: dict[tuple[str, str], float] = {}
         self._common: Common | None = None
         self._answered: set[str] = set()
+        self._asked = Quota(MAX_ASKED)
         self.directory = Directory(folder / "directory", judge.policy.retention_days)
         outbox = Outbox(folder / "outbox")
         state_file = folder / "state.json"
@@ -87,6 +92,11 @@ class Member:
         """End; what is to be told waits on disk."""
         self.follower.stop()
         self._tidy()
+
+    @property
+    def common(self) -> Common:
+        """What holds for all nodes, as this one knows it."""
+        return self.follower.known.common
 
     def holds(self, clients: Iterable[str], subject: str) -> bool:
         """Whether one of these pseudonyms acknowledged `subject` anywhere, and it is not over."""
@@ -109,6 +119,8 @@ class Member:
 
         The same id asks once. Raises OutboxFull, OSError.
         """
+        if not self._asked.take(str(body.get("client", "")), request_id):
+            raise OutboxFull(f"this client has asked {MAX_ASKED} times within a day")
         self._counters.requests += 1
         return self.follower.send(Message(EXCEPTION, request_id, {"id": request_id, **body}))
 
@@ -131,12 +143,13 @@ class Member:
         self._shared = known.until
         if known.common is self._common:
             return
+        # First what may be revoked: that holds even where new keys cannot be written.
+        grants = [exception.grant() for exception in known.common.exceptions]
+        self._judge.exceptions = Exceptions.of(grants)
         keys = known.common.pseudonym_keys
         if keys:
             adopted = {month: base64.b64decode(key) for month, key in keys.items()}
             self._pseudonyms.adopt(adopted)
-        grants = [exception.grant() for exception in known.common.exceptions]
-        self._judge.exceptions = Exceptions.of(grants)
         self._common = known.common
 
     def _follow_policy(self, before: Common, common: Common) -> None:

@@ -26,6 +26,9 @@ MAX_SECONDS: Final = 10.0
 MAX_BYTES: Final = 256 * 1024
 FRESH_SECONDS: Final = 3600
 RETRY_SECONDS: Final = 30  # how soon keys are asked for again for a signature by an unknown one
+PAUSE_SECONDS: Final = 2.0
+"""How long a provider that cannot be reached is not asked again: a server's threads are few, and
+each would wait for it in turn."""
 MAX_KEYS: Final = 32
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 
@@ -80,6 +83,7 @@ class ProviderHttp:
         )
         self._lock = threading.Lock()
         self._metadata: tuple[float, Metadata] | None = None
+        self._down: tuple[float, str] | None = None
         self._keys: tuple[float, dict[str, Key]] | None = None
 
     def metadata(self) -> Metadata:
@@ -87,12 +91,21 @@ class ProviderHttp:
         with self._lock:
             if self._metadata and time.monotonic() - self._metadata[0] < FRESH_SECONDS:
                 return self._metadata[1]
-            answer = self._fetch("GET", self._issuer.rstrip("/") + _DISCOVERY)
-            if answer.status != 200:
-                raise ProviderUnavailable(f"discovery answered {answer.status}")
-            found = self._read_metadata(answer.json())
+            if self._down and time.monotonic() - self._down[0] < PAUSE_SECONDS:
+                raise ProviderUnavailable(self._down[1])
+            try:
+                found = self._discover()
+            except ProviderUnavailable as error:
+                self._down = (time.monotonic(), str(error))
+                raise
             self._metadata = (time.monotonic(), found)
             return found
+
+    def _discover(self) -> Metadata:
+        answer = self._fetch("GET", self._issuer.rstrip("/") + _DISCOVERY)
+        if answer.status != 200:
+            raise ProviderUnavailable(f"discovery answered {answer.status}")
+        return self._read_metadata(answer.json())
 
     def known_metadata(self) -> Metadata | None:
         """What the provider said of itself, without asking again; None if it never did."""
