@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from starlette.exceptions import HTTPException
 from sovproxy.api.headers import SECURITY_HEADERS
 from sovproxy.console.frame import render
 from sovproxy.console.links import link, own_path
-from sovproxy.console.view import SignInNeeded, anonymous
+from sovproxy.console.view import SignInNeeded, anonymous, signed_in
 from sovproxy.prompt.languages import mark
 from sovproxy.store.database import StoreUnavailable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
+
+    from sovproxy.console.view import View
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,13 @@ def install(app: FastAPI) -> None:
 
 def failure_page(request: Request, status: int, detail: str = "") -> Response:
     """The page about a failure, in the reader's language."""
-    view = anonymous(request)
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        with suppress(SignInNeeded, StoreUnavailable):
+            return _page(signed_in(request), status, detail)  # the menu leads on
+    return _page(anonymous(request), status, detail)
+
+
+def _page(view: View, status: int, detail: str) -> Response:
     title, advice = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
     say = view.language.say
     return render(view, "failure.html", status, title=say(title), advice=say(advice), detail=detail)

@@ -37,9 +37,6 @@ STATIC = {
     "charts.js": "text/javascript; charset=utf-8",
     LIBRARY: "text/javascript; charset=utf-8",
     "policy.js": "text/javascript; charset=utf-8",
-    "charts.css": "text/css; charset=utf-8",
-    "charts.js": "text/javascript; charset=utf-8",
-    LIBRARY: "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load, all from here, with their media types."""

@@ -32,7 +32,7 @@ def static_file(name: str, request: Request) -> Response:
 
 @cache
 def _packed(name: str) -> bytes:
-    return gzip.compress(static(name), mtime=0)
+    return gzip.compress(static(name), compresslevel=6, mtime=0)
 
 
 @router.get("/colours.css")

@@ -81,7 +81,7 @@ def shown(chromium, site):
         viewport = {"width": size[0], "height": size[1]}
         context = chromium.new_context(viewport=viewport, locale=locale, **options)
         tab = context.new_page()
-        tab.set_default_timeout(10000)
+        tab.set_default_timeout(30000)
         requests, complaints = [], []
         tab.on("request", lambda request: requests.append(request.url))
         tab.on("console", lambda message: complaints.append(message.text))
@@ -89,10 +89,12 @@ def shown(chromium, site):
         tab.on("dialog", lambda dialog: complaints.append(dialog.message))
         if role:
             jar = site.client(role).cookies.jar
-            context.add_cookies([
-                {"name": cookie.name, "value": cookie.value, "url": f"{site.url}/console/"}
-                for cookie in jar
-            ])
+            context.add_cookies(
+                [
+                    {"name": cookie.name, "value": cookie.value, "url": f"{site.url}{cookie.path}"}
+                    for cookie in jar
+                ]
+            )
             tab.goto(f"{site.url}/console/")
         try:
             yield SimpleNamespace(
@@ -289,7 +291,7 @@ def test_without_scripts_pages_filter_and_narrow(shown):
         seen.go("/events?last=7d")
         seen.tab.click("summary:has-text('Add filters')")
         seen.tab.select_option("#f-service", "zoom")
-        seen.tab.click("button:has-text('Search')")
+        seen.tab.click("details button:has-text('Search')")
         texts = seen.tab.locator("#rows tr").all_inner_texts()
         assert texts
         assert all("Zoom" in text for text in texts)

@@ -308,7 +308,7 @@ def test_the_policy_page_shows_a_refused_file(empty_site, tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("id: [", "utf-8")
     judge = empty_site.services.judge
-    judge.policy_file.path = bad
+    judge.policy_file.source = bad
     judge.refresh()
     client = empty_site.client()
     assert "The policy file is refused" in cells(client.get("/console/policy").text)
