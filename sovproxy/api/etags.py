@@ -1,7 +1,8 @@
 """ETags: a client that has an answer already gets 304 instead of the same again.
 
 Every small JSON document that GET gives carries a strong tag, the digest of its content, unless its
-route has set one. What is about persons carries none and is never kept by a client.
+route has set one, or has said `no-store`. What is about persons carries none and is never kept by a
+client.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ CACHE: Final = "private, no-cache"
 PERSONAL: Final = (
     "/api/v1/accounts",
     "/api/v1/audit",
+    "/api/v1/candidates",
     "/api/v1/counts",
     "/api/v1/events",
     "/api/v1/exceptions",
@@ -30,6 +32,7 @@ PERSONAL: Final = (
     "/api/v1/facets",
     "/api/v1/findings",
     "/api/v1/histogram",
+    "/api/v1/my",
     "/api/v1/overview",
     "/api/v1/resolutions",
     "/api/v1/session",
@@ -86,6 +89,8 @@ class _Tagging:
             return False
         if "etag" in headers:
             return True
+        if headers.get("cache-control") == "no-store":
+            return False
         is_json = headers.get("content-type", "").startswith("application/json")
         return is_json and not is_personal(self._path)
 

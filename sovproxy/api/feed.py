@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.problems import ApiProblem
+from sovproxy.fleet.messages import VERSION_PATTERN
 from sovproxy.store.database import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -54,10 +56,11 @@ class Feed:
     ) -> tuple[str, bytes] | None:
         """The version that a node reaches, and what it must be told, as JSON: when there is any.
 
-        None after `seconds` without a change, and when the server is `closing`. Raises ApiProblem
-        when too many wait, StoreUnavailable.
+        Who knows no version of ours is told everything. None after `seconds` without a change, and
+        when the server is `closing`. Raises ApiProblem when too many wait, StoreUnavailable.
         """
         deadline = _now() + seconds
+        known = known if re.fullmatch(VERSION_PATTERN, known) else ""
         with self._place(principal):
             while True:
                 changed, snapshot = self._changed, await self._present(fresh=not seconds)

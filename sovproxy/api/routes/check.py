@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003  # FastAPI reads annotations
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
@@ -66,8 +66,12 @@ class CheckAnswers(BaseModel):
 
 
 @router.get("/check", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
-def check_one(query: Annotated[CheckQuery, Query()], services: ServicesDep) -> Mapping[str, object]:
+def check_one(
+    query: Annotated[CheckQuery, Query()], services: ServicesDep, response: Response
+) -> Mapping[str, object]:
     """Judge one destination. Nothing is resolved and nothing is recorded."""
+    if query.client:  # the answer tells which exception this person has
+        response.headers["cache-control"] = "no-store"
     return services.judge.check(query.q, query.ip, query.group, query.client)
 
 
