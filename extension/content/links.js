@@ -1,11 +1,109 @@
-// Marks links to stopped services in web mail and calendars, quietly: a small sign after the link.
-// (A content script cannot import modules; all that it knows it asks the background.)
+// Marks links to stopped services with a small flag and a menu. What the links mean, the background
+// decides; this file finds them and shows the answer. (A content script cannot import modules.)
 
 (() => {
   "use strict";
   const api = globalThis.browser ?? globalThis.chrome;
   const MAX_HOSTS = 200;
-  const seen = new Set();
+  const MAX_MARKS = 50;
+  const PAUSE = 500; // milliseconds without changes before new links are looked at
+  const seen = new WeakSet();
+  let marks = 0;
+
+  const STYLE = `
+    :host { all: initial; }
+    button, a, p { all: unset; box-sizing: border-box; font: 14px/1.4 system-ui, sans-serif; cursor: pointer; }
+    .flag { width: 24px; height: 24px; display: grid; place-items: center; }
+    .flag svg { width: 14px; height: 14px; display: block; }
+    .menu { all: unset; position: fixed; margin: 0; box-sizing: border-box; width: 19rem; max-width: 90vw; padding: .4rem;
+      color: #161616; background: #fff; border: 1px solid #5b6472; border-radius: .5rem; box-shadow: 0 4px 16px #0005; }
+    .menu:not(:popover-open) { display: none; }
+    .menu > * { display: block; width: 100%; padding: .4rem .6rem; border-radius: .3rem; }
+    .menu p { cursor: default; font-weight: 600; }
+    .menu p:empty { display: none; }
+    .menu [role=menuitem] { text-decoration: underline; text-underline-offset: .2em; }
+    .menu [role=menuitem]:hover { background: #e8ecf3; }
+    :focus-visible { outline: 3px solid #0a4fbf !important; outline-offset: 1px; }
+    @media (prefers-color-scheme: dark) {
+      .menu { color: #f2f4f8; background: #1d232e; border-color: #9aa4b5; }
+      .menu [role=menuitem]:hover { background: #333d4e; }
+      :focus-visible { outline-color: #8ab4ff !important; }
+    }`;
+
+  const make = (name, attributes = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  };
+
+  const drawing = () => {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    svg.setAttribute("viewBox", "0 0 14 14");
+    svg.setAttribute("aria-hidden", "true");
+    shape.setAttribute("d", "M2 1v12M2 1.5h9l-2.5 3 2.5 3H2");
+    for (const [name, value] of Object.entries({ fill: "#b1201a", stroke: "#b1201a", "stroke-width": "1.5" })) shape.setAttribute(name, value);
+    svg.append(shape);
+    return svg;
+  };
+
+  /** A place of no size after the link: nothing moves, and the page sees an empty element. */
+  const placeAfter = (link) => {
+    const place = make("span", { "data-sovproxy": "" });
+    place.style.cssText = "all:initial!important;position:absolute!important;width:24px!important;height:24px!important;z-index:1!important";
+    link.after(place);
+    const [wanted, found] = [link.getClientRects(), place.getBoundingClientRect()];
+    const end = wanted[wanted.length - 1];
+    if (end) place.style.setProperty("translate", `${Math.round(end.right - found.left - 4)}px ${Math.round(end.top - found.top - 12)}px`, "important");
+    return place;
+  };
+
+  const copyInto = async (status, { reply, done, failed }) => {
+    const worked = await navigator.clipboard?.writeText(reply).then(() => true, () => false);
+    status.textContent = worked ? done : failed;
+  };
+
+  const itemsOf = (link, mark, status) => {
+    const item = (text, act) => {
+      const button = make("button", { type: "button", role: "menuitem", tabindex: "-1" }, text);
+      button.addEventListener("click", (event) => event.isTrusted && act());
+      return button;
+    };
+    const open = mark.open && make("a", { href: mark.open.url, target: "_blank", rel: "noopener noreferrer", role: "menuitem", tabindex: "-1" }, mark.open.text);
+    const copy = mark.copy && item(mark.copy.text, () => copyInto(status, mark.copy));
+    const explain = item(mark.explain, () => api.runtime.sendMessage({ kind: "explain", url: link.href }));
+    return [open, copy, explain].filter(Boolean);
+  };
+
+  const onKey = (event, items, root) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = items.indexOf(root.activeElement);
+    items.at((at + step + items.length) % items.length).focus();
+  };
+
+  const show = (menu, flag, items) => {
+    const { left, bottom } = flag.getBoundingClientRect();
+    menu.showPopover();
+    menu.style.left = `${Math.max(4, Math.min(left, innerWidth - menu.offsetWidth - 4))}px`;
+    menu.style.top = `${Math.max(4, Math.min(bottom, innerHeight - menu.offsetHeight - 4))}px`;
+    items[0].focus();
+  };
+
+  const mark = (link, answer) => {
+    marks += 1;
+    const root = placeAfter(link).attachShadow({ mode: "closed" });
+    const flag = make("button", { type: "button", class: "flag", title: answer.title, "aria-label": answer.title, "aria-haspopup": "menu", "aria-expanded": "false" }, drawing());
+    const status = make("p", { role: "status" });
+    const items = itemsOf(link, answer, status);
+    const menu = make("div", { class: "menu", role: "menu", "aria-label": answer.title, popover: "auto" }, make("p", { role: "presentation" }, answer.title), ...items, status);
+    flag.addEventListener("click", (event) => event.isTrusted && show(menu, flag, items));
+    menu.addEventListener("keydown", (event) => onKey(event, items, root));
+    menu.addEventListener("toggle", ({ newState }) => flag.setAttribute("aria-expanded", String(newState === "open")));
+    root.append(make("style", {}, STYLE), flag, menu);
+  };
 
   const hostsOf = (root) => {
     const hosts = new Map();
@@ -18,29 +116,19 @@
     return hosts;
   };
 
-  const mark = (link, { title }) => {
-    const sign = document.createElement("span");
-    sign.textContent = " ⚑";
-    sign.title = title;
-    sign.setAttribute("role", "img");
-    sign.setAttribute("aria-label", title);
-    sign.dataset.sovproxy = "";
-    link.append(sign);
-  };
-
-  const look = async (root) => {
-    const hosts = hostsOf(root);
-    if (!hosts.size) return;
-    const { answer } = await api.runtime.sendMessage({ kind: "links", hosts: [...hosts.keys()] });
+  const look = async () => {
+    const hosts = hostsOf(document);
+    if (!hosts.size || marks >= MAX_MARKS) return;
+    const { answer } = (await api.runtime.sendMessage({ kind: "links", hosts: [...hosts.keys()] })) ?? {};
     for (const [host, found] of Object.entries(answer ?? {})) {
-      for (const link of hosts.get(host) ?? []) mark(link, found);
+      for (const link of hosts.get(host) ?? []) if (marks < MAX_MARKS && link.isConnected) mark(link, found);
     }
   };
 
-  look(document);
+  look();
   let waiting = 0;
   new MutationObserver(() => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => look(document), 500);
+    waiting = setTimeout(look, PAUSE);
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -2,6 +2,16 @@
 
 import { inWhoseHands, subject } from "./sentences.js";
 
+const STANDINGS = {
+  sovereign: "sovereign: server and control are under law accepted here",
+  hosted_here_controlled_abroad: "hosted here, controlled from abroad",
+  abroad: "abroad",
+  unknown: "unknown",
+};
+
+/** A standing in words. @param {string} standing */
+export const sayStanding = (standing, language) => language.say(STANDINGS[standing]);
+
 /** One sentence about any verdict. @param {Set<string>} trustZone */
 export function describeHands(verdict, trustZone, language) {
   const { control, operator, place } = verdict.jurisdiction;

@@ -1,15 +1,10 @@
 // The details behind "why": rule, evidence with sources and dates, powers; and the other languages.
 
+import { sayStanding } from "../core/hands.js";
 import { headline, inWhoseHands } from "../core/sentences.js";
 import { make, safeLink } from "./dom.js";
 
 const ACTIONS = { allow: "let through", observe: "let through and counted", warn: "warning", block: "blocked" };
-const STANDINGS = {
-  sovereign: "sovereign: server and control are under law accepted here",
-  hosted_here_controlled_abroad: "hosted here, controlled from abroad",
-  abroad: "abroad",
-  unknown: "unknown",
-};
 const VERIFICATIONS = {
   verified: "verified",
   mixed: "from several public lists",
@@ -51,7 +46,7 @@ function decisionRows({ verdict, policy, language, host }) {
     row(language.say("Decision"), language.say(ACTIONS[verdict.action])),
     row(language.say("Rule"), verdict.rule),
     row(language.say("Policy"), `${policy.id}, ${policy.version}`),
-    row(language.say("Standing"), language.say(STANDINGS[verdict.jurisdiction.standing])),
+    row(language.say("Standing"), sayStanding(verdict.jurisdiction.standing, language)),
   ];
 }
 

@@ -1,22 +1,13 @@
 // The current page in plain words: where it stands, in whose hands it is, what else it loads.
 
-import { subject } from "../core/sentences.js";
-import { foreignControl, MARKS } from "../core/summary.js";
-import { describeHands } from "../core/hands.js";
+import { foreignControl } from "../core/summary.js";
 import { currentTab, openOptions } from "../shell/browser.js";
 import { Keeper } from "../shell/keeper.js";
+import { meetingsIn, sayMeeting } from "../shell/meetings.js";
 import { loadedBy } from "../shell/pages.js";
-import { evidenceOf } from "./details.js";
-import { dress, make, safeLink } from "./dom.js";
 import { languageNamed, readersCode } from "../shell/texts.js";
-
-const SVG = "http://www.w3.org/2000/svg";
-const OUTLINES = {
-  circle: "M16 1a15 15 0 1 1 0 30a15 15 0 1 1 0-30z",
-  square: "M3 1h26a2 2 0 0 1 2 2v26a2 2 0 0 1-2 2h-26a2 2 0 0 1-2-2v-26a2 2 0 0 1 2-2z",
-  triangle: "M16 1L31 31H1z",
-  diamond: "M16 0L32 16L16 32L0 16z",
-};
+import { answerOf, evidenceFor } from "./answer.js";
+import { dress, make } from "./dom.js";
 
 async function show() {
   const keeper = new Keeper();
@@ -30,62 +21,24 @@ async function body(keeper, decider, language) {
   const tab = await currentTab();
   if (!decider) return [make("p", {}, language.say("There is no policy yet.")), setUp(language)];
   if (!tab || !/^https?:/.test(tab.url)) return [make("p", {}, language.say("This page is not on the web."))];
-  const { destination, verdict } = await keeper.judge(tab.url);
+  const judged = await keeper.judge(tab.url);
   const { hosts } = await loadedBy(tab.id);
-  delete hosts[destination.host];
+  delete hosts[judged.destination.host];
   return [
-    make("h1", {}, destination.host || destination.address),
-    standing(verdict, language),
-    make("p", {}, describeHands(verdict, decider.knowledge.policy.trustZone, language)),
-    ...wayOut(verdict, language),
+    ...answerOf(judged, decider.knowledge.policy.trustZone, language),
+    ...(await meetings(tab.id, language)),
     ...others(foreignControl(decider, hosts, Date.now() / 1000), language),
-    verdict.jurisdiction.operator ? evidenceOf({ verdict, language }) : null,
-  ].filter(Boolean);
+    ...evidenceFor(judged.verdict, language),
+  ];
 }
 
-function standing({ jurisdiction }, language) {
-  const { letter, shape, colour } = MARKS[jurisdiction.standing];
-  const icon = document.createElementNS(SVG, "svg");
-  icon.setAttribute("viewBox", "0 0 32 32");
-  icon.setAttribute("aria-hidden", "true");
-  const outline = document.createElementNS(SVG, "path");
-  outline.setAttribute("d", OUTLINES[shape]);
-  outline.setAttribute("fill", colour);
-  const text = document.createElementNS(SVG, "text");
-  for (const [name, value] of Object.entries({ x: 16, y: shape === "triangle" ? 27 : 22, "text-anchor": "middle", "font-size": 17, "font-weight": 700, fill: "#fff" })) {
-    text.setAttribute(name, value);
-  }
-  text.textContent = letter;
-  icon.append(outline, text);
-  return make("p.standing", {}, icon, language.say(STANDINGS[jurisdiction.standing]));
-}
-
-const STANDINGS = {
-  sovereign: "sovereign: server and control are under law accepted here",
-  hosted_here_controlled_abroad: "hosted here, controlled from abroad",
-  abroad: "abroad",
-  unknown: "unknown",
-};
-
-function wayOut({ alternative }, language) {
-  const url = safeLink(alternative?.url ?? "");
-  if (!url) return [];
-  const link = { href: url, target: "_blank", rel: "noopener noreferrer" };
-  return [make("p.actions", {}, make("a.button", link, language.say("Open %(alternative)s", { alternative: alternative.name })))];
+async function meetings(tab, language) {
+  return (await meetingsIn(tab)).map((site) => make("p.doubt", {}, sayMeeting(site, language)));
 }
 
 /** What else the page loads, by country of control. */
 function others(countries, language) {
   if (!countries.length) return [];
-  const rows = countries.map(({ country, hosts, requests }) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, country ? language.country(country) : language.say("unknown")),
-      make("td.number", {}, String(hosts)),
-      make("td.number", {}, String(requests)),
-    ),
-  );
   const head = make(
     "tr",
     {},
@@ -93,8 +46,20 @@ function others(countries, language) {
     make("th.number", { scope: "col" }, language.say("Sites")),
     make("th.number", { scope: "col" }, language.say("Requests")),
   );
+  const rows = countries.map((country) => rowOf(country, language));
   const caption = make("caption", {}, language.say("What else this page loads from abroad"));
   return [make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows))];
+}
+
+function rowOf({ country, hosts, requests }, language) {
+  const name = country ? language.country(country) : language.say("unknown");
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, name),
+    make("td.number", {}, String(hosts)),
+    make("td.number", {}, String(requests)),
+  );
 }
 
 function setUp(language) {

@@ -54,12 +54,14 @@ export const onWake = (listener) => api.alarms.onAlarm.addListener(({ name }) =>
 
 /**
  * Answer messages of our own pages and content scripts. The handler gives a promise of the answer.
- * @param {(message: any, sender: {ownPage: boolean}) => Promise<any>} handler
+ * @param {(message: any, sender: {ownPage: boolean, tab: number, url: string}) => Promise<any>} handler
  */
 export function onMessage(handler) {
   api.runtime.onMessage.addListener((message, sender, respond) => {
     if (sender.id !== api.runtime.id) return false;
-    handler(message, { ownPage: sender.url?.startsWith(api.runtime.getURL("")) ?? false }).then(
+    const url = sender.url ?? "";
+    const ownPage = url.startsWith(api.runtime.getURL(""));
+    handler(message, { ownPage, tab: sender.tab?.id ?? -1, url }).then(
       (answer) => respond({ answer }),
       (error) => respond({ problem: error.message }),
     );
@@ -132,3 +134,51 @@ export const openTab = (url) => api.tabs.create({ url });
 
 /** Call when the window with the options is asked for. */
 export const openOptions = () => api.runtime.openOptionsPage();
+
+/** Call when the main page of a tab cannot be shown. @param {(failed: {tab: number, url: string, error: string}) => void} listener */
+export function onPageError(listener) {
+  api.webNavigation.onErrorOccurred.addListener(({ tabId, frameId, url, error }) => {
+    if (frameId === 0) listener({ tab: tabId, url, error: String(error) });
+  });
+}
+
+/** Show another page in a tab, instead of what is there. @param {number} tab @param {string} url */
+export const showIn = (tab, url) => api.tabs.update(tab, { url }).catch(() => {}); // it may be closed by now
+
+/** Have these content scripts run from now on instead of those before. @param {object[]} scripts */
+export function replaceScripts(scripts) {
+  return navigator.locks.request("scripts", async () => {
+    await api.scripting.unregisterContentScripts();
+    await api.scripting.registerContentScripts(scripts);
+  });
+}
+
+/** Call when the administration or the person changes a setting. @param {(names: string[]) => void} listener */
+export function onSettings(listener) {
+  api.storage.onChanged.addListener((changes, area) => {
+    if (area === "managed" || area === "local") listener(Object.keys(changes));
+  });
+}
+
+/** Put a short mark on the button of one tab. @param {number} tab @param {string} text @param {string} title */
+export async function badge(tab, text, title) {
+  try {
+    await api.action.setBadgeText({ tabId: tab, text });
+    await api.action.setTitle({ tabId: tab, title });
+  } catch {
+    // the tab has been closed meanwhile
+  }
+}
+
+/** Make this the only entry of ours in the menu of links. @param {string} id @param {string} title */
+export function replaceLinkMenu(id, title) {
+  return navigator.locks.request("menu", async () => {
+    await api.contextMenus.removeAll();
+    api.contextMenus.create({ id, title, contexts: ["link"], targetUrlPatterns: ["http://*/*", "https://*/*"] });
+  });
+}
+
+/** @param {(id: string, url: string) => void} listener */
+export function onLinkMenu(listener) {
+  api.contextMenus.onClicked.addListener(({ menuItemId, linkUrl }) => listener(String(menuItemId), linkUrl));
+}

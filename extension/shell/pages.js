@@ -1,7 +1,9 @@
 // What the open pages load: host names and counts, in the session's memory only, gone with the tab.
 
+import { sayStanding } from "../core/hands.js";
 import * as browser from "./browser.js";
 import { pictures } from "./icon.js";
+import { languageNamed, readersCode } from "./texts.js";
 
 const MAX_HOSTS = 500;
 const nameOf = (tab) => `tab ${tab}`;
@@ -26,10 +28,12 @@ export function followPages(keeper) {
 async function begin(keeper, tab, url) {
   if (!/^https?:/.test(url)) return;
   await browser.remember({ [nameOf(tab)]: { host: new URL(url).hostname, hosts: {} } });
-  if (!(await keeper.decider())) return;
+  const decider = await keeper.decider();
+  if (!decider) return;
   const { verdict } = await keeper.judge(url);
   const { standing } = verdict.jurisdiction;
-  await browser.showOnButton(tab, pictures(standing), `sovproxy: ${standing.replaceAll("_", " ")}`);
+  const language = await languageNamed(readersCode(decider.knowledge.policy.language));
+  await browser.showOnButton(tab, pictures(standing), `sovproxy: ${sayStanding(standing, language)}`);
 }
 
 /** Count soon, not at once: a page loads a hundred things in a moment. */

@@ -153,7 +153,7 @@ def chromium(built, tmp_path):
     """Start Chromium with the extension, in a language; a new profile each time."""
 
     @contextmanager
-    def start(language: str = "fr-FR", size: tuple[int, int] = (1280, 900)):
+    def start(language: str = "fr-FR", size: tuple[int, int] = (1280, 900), *more: str):
         with sync_playwright() as playwright:
             folder = built / "chromium"
             context = playwright.chromium.launch_persistent_context(
@@ -168,6 +168,7 @@ def chromium(built, tmp_path):
                     f"--lang={language}",
                     f"--load-extension={folder}",
                     f"--disable-extensions-except={folder}",
+                    *more,
                 ],
             )
             try:

@@ -113,21 +113,6 @@ chrome.tabs.query = async () => (await query({})).filter(isMail);
 """
 
 
-def test_links_to_stopped_services_are_marked_and_others_are_not(chromium, api, mail):
-    with chromium("en-GB") as browser:
-        browser.set_api(api.url)
-        page = browser.context.new_page()
-        page.goto(mail)
-        signs = page.locator("[data-sovproxy]")
-        expect(signs).to_have_count(1)
-        expect(page.locator("a", has=signs)).to_have_attribute(
-            "href", "https://us02web.zoom.us/j/1"
-        )
-        expect(signs).to_have_attribute(
-            "aria-label", re.compile("Zoom cannot be opened here.*Visio")
-        )
-
-
 def test_the_popup_tells_where_a_page_stands_and_what_else_it_loads(chromium, api, mail):
     with chromium("en-GB") as browser:
         browser.set_api(api.url)
