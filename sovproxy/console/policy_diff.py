@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Response
@@ -52,14 +55,21 @@ def diff_page(view: SignedInView) -> Response:
 
 @router.post("/policy/apply")
 def apply(view: SignedInView, form: CheckedForm) -> Response:
-    """Put a draft in force, and delete it."""
+    """Put a draft in force, and delete it.
+
+    Its author may save it again at any time: only the text that was shown beside the button counts.
+    """
     require(may_apply(view))
     draft = draft_of(view, form.get("draft", ""))
+    if not hmac.compare_digest(form.get("seen", "").encode(), _seal(draft.text).encode()):
+        changed = view.language.say("The draft has changed since you looked at it. Look again.")
+        return _draft_page(view, draft.id, problem=changed, comment=form.get("comment", ""))
     try:
         version = desk_of(view).apply(deed_of(view, form), draft.text)
     except (PolicyConflict, InvalidFile) as error:
         return _draft_page(view, draft.id, problem=str(error), comment=form.get("comment", ""))
-    drafting.delete_draft(view.store, view.principal, draft.id, view.now)
+    with suppress(drafting.NoSuchDraft):  # deleted meanwhile: it is in force all the same
+        drafting.delete_draft(view.store, view.principal, draft.id, view.now)
     notice = mark("Version %(number)s of the policy is in force.")
     return done(view, "/policy", notice, number=version.number)
 
@@ -74,12 +84,18 @@ def _draft_page(view: View, name: str, *, problem: str = "", comment: str = "") 
         draft.text,
         names,
         draft=draft,
+        seal=_seal(draft.text),
         check=check,
         newest=found.newest,
         simulated=_simulated(view, draft.text) if check.valid and not problem else None,
         problem=problem,
         comment=comment or draft.comment,
     )
+
+
+def _seal(text: str) -> str:
+    """What tells one text from every other."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _simulated(view: View, text: str) -> Simulation | None:
@@ -99,6 +115,7 @@ def _page(view: View, old: str, new: str, names: list[str], **values: Any) -> Re
     shown = [name or view.language.say("in force") for name in names]
     defaults: dict[str, Any] = {
         "draft": None,
+        "seal": "",
         "check": None,
         "newest": 0,
         "simulated": None,

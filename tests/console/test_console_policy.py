@@ -42,6 +42,12 @@ class Person:
         assert answer.status_code == 303, answer.text
         return answer.headers["location"].partition("draft=")[2]
 
+    def apply(self, draft, **fields):
+        """Send the form as it stands beside the differences."""
+        seen = re.search(r'name="seen" value="(\w+)"', self.get(f"/policy/diff?draft={draft}").text)
+        fields["seen"] = seen[1] if seen else ""
+        return self.post("/policy/apply", draft=draft, **fields)
+
 
 def text_of(site) -> str:
     return site.services.policies.in_force().text
@@ -56,7 +62,7 @@ def test_a_draft_is_seen_applied_and_rolled_back(own):
     assert "Added:" in page
     assert "slack-now" in page
     assert "Apply to all nodes" in page
-    done = person.post("/policy/apply", draft=draft, based_on="0", comment="because")
+    done = person.apply(draft=draft, based_on="0", comment="because")
     assert done.headers["location"] == "/console/policy"
     assert rule_ids(text_of(own))[0] == "slack-now"
     page = person.get("/policy").text
@@ -95,8 +101,8 @@ def test_a_quick_change_edits_the_text_and_keeps_the_comments(own):
 def test_who_came_second_is_told_and_nothing_is_applied(own):
     person = Person(own)
     drafts = [person.draft(with_rule(text_of(own), RULE | {"id": id_}, 0)) for id_ in ("a", "b")]
-    person.post("/policy/apply", draft=drafts[0], based_on="0", comment="")
-    answer = person.post("/policy/apply", draft=drafts[1], based_on="0", comment="")
+    person.apply(draft=drafts[0], based_on="0", comment="")
+    answer = person.apply(draft=drafts[1], based_on="0", comment="")
     assert answer.status_code == 200
     assert "was applied meanwhile" in answer.text
     assert rule_ids(text_of(own))[0] == "a"
@@ -106,7 +112,7 @@ def test_each_role_sees_what_it_may(own):
     analyst, auditor = (Person(own, role) for role in (Role.ANALYST, Role.AUDITOR))
     draft = analyst.draft(with_rule(text_of(own), RULE, 0))
     assert "Apply to all nodes" not in analyst.get(f"/policy/diff?draft={draft}").text
-    answer = analyst.post("/policy/apply", draft=draft, based_on="0", comment="")
+    answer = analyst.apply(draft=draft, based_on="0", comment="")
     assert answer.status_code == 403
     assert auditor.get("/policy/history").status_code == 200
     for path in ("/policy/edit", "/policy/simulate", f"/policy/diff?draft={draft}"):
@@ -150,9 +156,26 @@ def test_hostile_addresses_are_refused(empty_site, path):
 def test_hostile_comments_are_text_or_refused(own):
     person = Person(own)
     draft = person.draft(with_rule(text_of(own), RULE, 0), comment=HOSTILE.replace("\u202e", ""))
-    person.post("/policy/apply", draft=draft, based_on="0", comment="<script>alert(3)</script>")
+    person.apply(draft=draft, based_on="0", comment="<script>alert(3)</script>")
     for path in ("/policy", "/policy/history", "/policy/versions/2", "/policy/edit"):
         page = person.get(path).text
         assert "<script>alert" not in page
     answer = person.post("/policy/rollback", number="1", based_on="2", comment="\u202etxt.exe")
     assert answer.status_code == 400
+
+
+def test_an_admin_applies_only_the_text_that_was_shown(own):
+    analyst, admin = Person(own, Role.ANALYST), Person(own)
+    draft = analyst.draft(with_rule(text_of(own), RULE, 0))
+    page = admin.get(f"/policy/diff?draft={draft}").text
+    seen = re.search(r'name="seen" value="(\w+)"', page)[1]
+    other = with_rule(text_of(own), {**RULE, "id": "slipped-in", "action": "allow"}, 0)
+    saved = analyst.post("/policy/edit", text=other, based_on="0", do="save", draft=draft)
+    assert saved.headers["location"].endswith(draft)
+    for shown in ({"seen": seen}, {"seen": ""}, {}):
+        answer = admin.post("/policy/apply", draft=draft, based_on="0", comment="", **shown)
+        assert "The draft has changed since you looked at it" in answer.text
+        assert "slipped-in" in answer.text
+        assert "slipped-in" not in text_of(own)
+    assert admin.apply(draft, based_on="0", comment="").status_code == 303
+    assert "slipped-in" in text_of(own)
