@@ -153,7 +153,7 @@ async def _ask(node: Node, stop: Stop) -> http.Response:
     if isinstance(told, tuple):
         return _mishap(node, stop, *told)
     page = render_asked(told, language)
-    return _make(page.status, page.html, page.headers)
+    return make(page.status, page.html, page.headers)
 
 
 def _acknowledged(node: Node, stop: Stop, reason: str, detail: str) -> Event:
@@ -183,11 +183,11 @@ def _come_again(request: http.Request) -> http.Response:
     """Send an acknowledged client to a new connection, which will be tunnelled undecrypted."""
     if is_navigation(request) and not request.is_http2:
         return _redirect(307, request.path if is_local_path(request.path) else "/")
-    return _make(421, b"", (("Content-Type", "text/plain"),))
+    return make(421, b"", (("Content-Type", "text/plain"),))
 
 
 def _redirect(status: int, path: str) -> http.Response:
-    return _make(status, b"", (("Location", path), ("Cache-Control", "no-store")))
+    return make(status, b"", (("Location", path), ("Cache-Control", "no-store")))
 
 
 def _mishap(node: Node, stop: Stop, mishap: Mishap, again: str = "/") -> http.Response:
@@ -200,24 +200,24 @@ def _mishap(node: Node, stop: Stop, mishap: Mishap, again: str = "/") -> http.Re
         again=again,
     )
     page = render_mishap(facts, _language(node, stop.request))
-    return _make(page.status, page.html, page.headers)
+    return make(page.status, page.html, page.headers)
 
 
 def _page(facts: PromptFacts, language: Language) -> http.Response:
     page = render_page(facts, language)
-    return _make(page.status, page.html, page.headers)
+    return make(page.status, page.html, page.headers)
 
 
 def _problem(facts: PromptFacts, language: Language) -> http.Response:
     problem = render_problem(facts, language)
-    return _make(problem.status, problem.json, problem.headers)
+    return make(problem.status, problem.json, problem.headers)
 
 
 def _language(node: Node, request: http.Request) -> Language:
     return language_for(request.headers.get("accept-language", ""), node.policy.language)
 
 
-def _make(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> http.Response:
+def make(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> http.Response:
     """Make a response after which the connection is closed: the next one is judged anew."""
     fields = [(name.encode(), value.encode("utf-8", "replace")) for name, value in headers]
     return http.Response.make(status, body, http.Headers([*fields, (b"Connection", b"close")]))
@@ -258,7 +258,7 @@ def plain_problem(status: int, title: str, host: str) -> http.Response:
     body = json.dumps(
         {"type": "about:blank", "title": title, "status": status, "host": host[:256]}
     ).encode()
-    return _make(status, body, (("Content-Type", "application/problem+json"),))
+    return make(status, body, (("Content-Type", "application/problem+json"),))
 
 
 def without_port(host: str) -> str:

@@ -27,7 +27,7 @@ from sovproxy.decide.destination import Destination, Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.events.event import EventKind, Outcome, Transport
 
-from . import answers, failing, first_bytes, layers
+from . import answers, failing, first_bytes, layers, magic
 from .first_bytes import Speech
 from .guarded import guarded
 from .trim import keep_scripts, set_options, take_out_content_tools
@@ -114,6 +114,9 @@ class Gate:
         """Judge the host of a CONNECT before anything is opened."""
         if flow.response:
             return  # mitmproxy asks the client to sign in first
+        if magic.is_ours(flow.request.host):
+            flow.response = magic.refuse_connect()
+            return
         session = self._session(flow.client_conn, _user(flow))
         host, port = flow.request.host, flow.request.port
         passage = session.passage = await self.node.seek(host, port, session.client)
@@ -157,6 +160,9 @@ class Gate:
                 data.layer = layers.tunnel(context)  # the server speaks first, as in SMTP
                 return
             raise exceptions.AddonHalt  # nobody else decides until there is more to read
+        if magic.is_ours(first.name) and first.speech is not Speech.HTTP:
+            data.layer = layers.Refuse(context)
+            return
         if transparent and first.speech is not Speech.HTTP:
             host, port = _original(context.server)
             await self._arrive(session, first.name, host, port)
@@ -204,6 +210,9 @@ class Gate:
             answers.answer_early(flow, flow.response)
             return
         session = self._session(flow.client_conn, _user(flow))
+        if magic.is_asked(flow.request):
+            answers.answer_early(flow, magic.answer(self.node, session.client, flow.request))
+            return
         passage = session.passage
         if passage is None or passage.passes:
             passage = await self._seek_request(flow, session)

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="Address the admin API listens on.")
     api_port: int = Field(default=8889, ge=0, le=65535, description="Port of the admin API.")
     store_url: str = Field(
-        default="", description="SQLAlchemy URL of the store; empty: SQLite in the data directory."
+        default="",
+        description="URL of the store, such as `postgresql://user@host/name` (an empty database); "
+        "empty: SQLite in the data directory.",
     )
     hosts_file: Path | None = Field(
         default=None,
@@ -159,6 +161,11 @@ class Settings(BaseSettings):
     def bundle_key_file(self) -> Path:
         """The key that signs bundles for extensions (mode 0600)."""
         return self.data_dir / "fleet" / "bundle-key.pem"
+
+    @property
+    def worker_key_file(self) -> Path:
+        """The API's keys for the tokens of workers, by month (mode 0600)."""
+        return self.data_dir / "fleet" / "worker-key"
 
     @property
     def node_token_file(self) -> Path:

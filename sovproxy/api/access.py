@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
 
     from sovproxy.api.throttle import Throttle
+    from sovproxy.usecases.workers import WorkerKeys
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = 'Bearer realm="sovproxy"'
@@ -58,7 +59,7 @@ class Access:
     def _caller(self, request: Request, services: Services, credentials: Credentials) -> Principal:
         if credentials is None and (secret := session_secret(request)):
             return _of_session(request, services, secret)
-        return _of_token(request, services, credentials)
+        return _of_token(request, services, credentials, services.workers)
 
 
 class SignIn(Access):
@@ -70,7 +71,8 @@ class SignIn(Access):
         if wait := throttle.wait(address, now):
             raise too_many(wait)
         try:
-            return _of_token(request, services, credentials)
+            # A worker's hour is no session: such tokens begin none.
+            return _of_token(request, services, credentials, workers=None)
         except ApiProblem:
             throttle.failed(address, now)
             record_failure(services.store, throttle, address, "token", now)
@@ -83,10 +85,12 @@ def too_many(wait: int) -> ApiProblem:
     return ApiProblem(429, "too-many-attempts", detail, {"retry-after": str(wait)})
 
 
-def _of_token(request: Request, services: Services, credentials: Credentials) -> Principal:
+def _of_token(
+    request: Request, services: Services, credentials: Credentials, workers: WorkerKeys | None
+) -> Principal:
     if credentials is None:
         raise _unauthorized("this address needs a bearer token", CHALLENGE)
-    principal = authenticate(services.store, credentials.credentials, services.clock())
+    principal = authenticate(services.store, credentials.credentials, services.clock(), workers)
     if principal is None:
         # Good tokens pass whatever others behind the same address do: nodes go on delivering.
         throttle: Throttle = request.app.state.throttle
@@ -132,7 +136,8 @@ def principal_or_none(
 ) -> Principal | None:
     """Say who calls where no token is needed; a bad token or cookie counts as none."""
     if credentials is not None:
-        return authenticate(services.store, credentials.credentials, services.clock())
+        now = services.clock()
+        return authenticate(services.store, credentials.credentials, now, services.workers)
     session = find_session(services.store, session_secret(request), services.clock(), use=False)
     return session.principal if session else None
 

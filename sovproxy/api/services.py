@@ -21,6 +21,7 @@ from sovproxy.usecases.local_catalogue import LocalCatalogue  # noqa: TC001  # a
 from sovproxy.usecases.measuring import Measures
 from sovproxy.usecases.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
 
 
 class Judge(Protocol):
@@ -63,7 +64,8 @@ class Services:
     how long the policy lets an exception last. `policy` gives id and version of the one in force.
     `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
-    provider, if there is one, and `public_url` under which people reach the console.
+    provider, if there is one, and `public_url` under which people reach the console. `workers`
+    knows the tokens that nodes sign for workers.
     """
 
     store: Store
@@ -87,6 +89,7 @@ class Services:
     atlas: Callable[[], Atlas] = shipped_atlas
     metrics_open: bool = False
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
+    workers: WorkerKeys | None = None
 
 
 def services_of(request: Request) -> Services:

@@ -21,6 +21,7 @@ from sovproxy.usecases.local_catalogue import LocalCatalogue
 from sovproxy.usecases.oidc import Provider
 from sovproxy.usecases.oidc_settings import read_oidc
 from sovproxy.usecases.policies import PolicyDesk
+from sovproxy.usecases.workers import WorkerKeys
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -62,6 +63,7 @@ def app_of(settings: Settings) -> FastAPI:
             metrics_open=settings.metrics_open,
             atlas=lambda: judge.atlas,
             policy=lambda: (judge.policy.id, judge.policy.version),
+            workers=WorkerKeys(settings.worker_key_file, lambda: datetime.now(UTC)),
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )

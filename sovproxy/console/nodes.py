@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Path, Response
 
+from sovproxy.api.routes.fleet import fleet_of
 from sovproxy.console.failures import Refused
 from sovproxy.console.forms import CheckedForm  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.console.frame import render
 from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.fleet import Fleet, NodeState, NoSuchNode, forget_node, list_nodes
+from sovproxy.usecases.fleet import NodeState, NoSuchNode, forget_node, list_nodes
 from sovproxy.usecases.tokens import Role
 
 if TYPE_CHECKING:
@@ -80,5 +81,4 @@ def forget(node_id: NodeId, view: SignedInView, form: CheckedForm) -> Response:
 
 
 def _found(view: View) -> NodeList:
-    services = view.console.services
-    return list_nodes(Fleet(services.store, services.clock, services.pseudonyms))
+    return list_nodes(fleet_of(view.console.services))

@@ -67,6 +67,7 @@ def _policy(policy: Policy) -> Json:
         "trust_zone": sorted(policy.trust_zone),
         "trust_recalled": policy.trust_recalled,
         "acknowledgement_seconds": policy.acknowledgement_seconds,
+        "exception_days": policy.exception_days,
         "internal_domains": list(policy.internal_domains),
         "internal_networks": list(policy.internal_networks),
         "refused_networks": list(policy.refused_networks),

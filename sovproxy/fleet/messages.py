@@ -124,7 +124,10 @@ class Wanted(BaseModel):
 
 
 class Common(BaseModel):
-    """What holds for all, apart from acknowledgements."""
+    """What holds for all, apart from acknowledgements.
+
+    `worker_keys` sign the tokens of workers; `api_url` is where people reach the API, if it says.
+    """
 
     model_config = Model
 
@@ -132,6 +135,8 @@ class Common(BaseModel):
     exceptions: Annotated[list[InForce], Field(max_length=MAX_EXCEPTIONS)] = []
     pseudonym_keys: Annotated[dict[Month, Key], Field(max_length=MAX_MONTHS)] = {}
     resolutions: Annotated[list[Wanted], Field(max_length=MAX_RESOLUTIONS)] = []
+    worker_keys: Annotated[dict[Month, Key], Field(max_length=MAX_MONTHS)] = {}
+    api_url: Annotated[str, StringConstraints(max_length=300, pattern=r"^$|^https?://")] = ""
 
 
 class State(BaseModel):

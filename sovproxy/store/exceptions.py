@@ -200,6 +200,27 @@ def list_in_force(store: Store, now: int) -> list[ExceptionRow]:
         return [ExceptionRow(**row) for row in found]
 
 
+def list_in_force_for(
+    store: Store, clients: Sequence[str], group: str, now: int, limit: int
+) -> list[ExceptionRow]:
+    """Give what is in force at `now` (Unix µs) for these clients, in this group; the latest first.
+
+    Raises StoreUnavailable.
+    """
+    table = EXCEPTIONS.c
+    theirs = [
+        and_(table.scope == "client", table.client.in_(clients)),
+        table.scope == "everybody",
+    ]
+    if group:
+        theirs.append(and_(table.scope == "group", table.group == group))
+    in_force = (table.state == _GRANTED, table.start <= now, table.until > now)
+    query = select(EXCEPTIONS).where(*in_force, or_(*theirs))
+    with store.reading() as connection:
+        found = connection.execute(query.order_by(table.number.desc()).limit(limit)).mappings()
+        return [ExceptionRow(**row) for row in found]
+
+
 def last_step(store: Store) -> int:
     """The number of the latest step of any request; 0 if there is none. Raises StoreUnavailable."""
     with store.reading() as connection:

@@ -102,6 +102,22 @@ def acknowledgements_after(
         return [AcknowledgementRow(**row) for row in found]
 
 
+def acknowledgements_of(
+    store: Store, clients: Sequence[str], now: int, limit: int
+) -> list[AcknowledgementRow]:
+    """What these clients acknowledged and may still pass, last what came last: one of a subject.
+
+    `now` is in Unix microseconds. Raises StoreUnavailable.
+    """
+    table = ACKNOWLEDGEMENTS.c
+    query = select(ACKNOWLEDGEMENTS).where(table.client.in_(clients), table.until > now)
+    with store.reading() as connection:
+        found = connection.execute(query.order_by(table.seq.desc()).limit(limit)).mappings()
+        rows = [AcknowledgementRow(**row) for row in found]
+    latest = sorted(rows, key=lambda row: row.until)
+    return sorted({row.subject: row for row in latest}.values(), key=lambda row: row.seq or 0)
+
+
 def delete_old_acknowledgements(store: Store, now: int) -> int:
     """Delete what is over at `now` (Unix µs), and say how many. Raises StoreUnavailable.
 

@@ -93,6 +93,9 @@ class Desk:
         """
         self._check_asker(wanted)
         self._check_end(wanted.until)
+        if self.principal.client:  # a worker whom a node vouches for
+            own = {"client": self.principal.client, "group": self.principal.group}
+            wanted = wanted.model_copy(update=own)
         row = self._row_of(wanted)
         found, is_new = rows.transact(self.store, lambda link: self._add(link, row))
         return detail(self.store, found.id, self.now), is_new
@@ -130,6 +133,8 @@ class Desk:
 
         def values(row: ExceptionRow) -> Values:
             theirs = self.principal.token_id == row.asked_by
+            if self.principal.client:  # the token's id is that of all workers
+                theirs = row.client in self.principal.clients
             if self.principal.role is Role.NODE:
                 theirs = bool(client) and client == row.client
             if self.principal.role is not Role.ADMIN and not theirs:
@@ -178,7 +183,7 @@ class Desk:
             yield "client", row.client, MAX_PER_CLIENT, _DAY
         if self.principal.role is Role.NODE:
             yield "asked_by", row.asked_by, MAX_PER_NODE, _HOUR
-        elif self.principal.role is Role.WORKER:
+        elif self.principal.role is Role.WORKER and not self.principal.client:
             yield "asked_by", row.asked_by, MAX_PER_CLIENT, _DAY
 
     # -- steps --------------------------------------------------------------------------------

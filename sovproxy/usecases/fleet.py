@@ -34,13 +34,14 @@ from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.auditing import Act, record_act
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sovproxy.fleet.messages import NewAcknowledgement
     from sovproxy.store.database import Store
     from sovproxy.store.tables import ExceptionRow
     from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.workers import WorkerKeys
 
 SILENT: Final = timedelta(seconds=60)
 """A node that was not heard of for so long is silent; it reports every ten seconds."""
@@ -87,7 +88,8 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Fleet:
-    """What is in force for all nodes. `pseudonyms` holds the keys that all nodes make theirs with.
+    """What is in force for all nodes. `pseudonyms` holds the keys that all nodes make theirs with,
+    `workers` those that they sign workers' tokens with; `api_url` is where people reach the API.
 
     Not safe to use from two threads at once.
     """
@@ -95,6 +97,8 @@ class Fleet:
     store: Store
     clock: Callable[[], datetime]
     pseudonyms: Pseudonyms | None = None
+    workers: WorkerKeys | None = None
+    api_url: str = ""
     _last: Snapshot | None = None
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -104,17 +108,20 @@ class Fleet:
         Raises StoreUnavailable, UnusableKeys.
         """
         now = self.clock()
-        marks, keys = rows.read_marks(self.store, microseconds(now)), self._keys_at(now)
+        marks = rows.read_marks(self.store, microseconds(now))
+        keys = self._keys_at(now), self._worker_keys_at(now)
         last = self._last
-        if last is None or keys != last.common.pseudonym_keys or marks[:3] != last.marks[:3]:
-            common = self._common(now, marks, keys)
+        if last is None or keys != _keys_of(last.common) or marks[:3] != last.marks[:3]:
+            common = self._common(now, marks, *keys)
             head = hashlib.sha256(common.model_dump_json().encode()).hexdigest()[:16]
             self._last = last = Snapshot(marks, common, head)
         elif marks != last.marks:
             self._last = last = Snapshot(marks, last.common, last.head)
         return last
 
-    def _common(self, now: datetime, marks: rows.Marks, keys: dict[str, str]) -> Common:
+    def _common(
+        self, now: datetime, marks: rows.Marks, keys: dict[str, str], worker_keys: dict[str, str]
+    ) -> Common:
         at = microseconds(now)
         granted = list_in_force(self.store, at)[:MAX_EXCEPTIONS]
         wanted = rows.approved_resolutions(self.store, at, MAX_RESOLUTIONS)
@@ -123,6 +130,8 @@ class Fleet:
             exceptions=[_in_force(row) for row in granted],
             pseudonym_keys=keys,
             resolutions=[Wanted(id=one, client=client) for one, client in wanted],
+            worker_keys=worker_keys,
+            api_url=self.api_url,
         )
 
     def _policy(self) -> AppliedPolicy | None:
@@ -138,8 +147,11 @@ class Fleet:
         months = months_ahead(now)
         if not set(months) <= self._keys.keys():
             found = self.pseudonyms.hand_out(months)
-            self._keys = {month: base64.b64encode(key).decode() for month, key in found.items()}
+            self._keys = _as_text(found)
         return self._keys
+
+    def _worker_keys_at(self, now: datetime) -> dict[str, str]:
+        return _as_text(self.workers.hand_out(now)) if self.workers else {}
 
     def state(self, known: str, snapshot: Snapshot) -> State:
         """What a node that knows the version `known` must be told to be at `snapshot`.
@@ -159,6 +171,14 @@ class Fleet:
             since=since,
             acknowledgements=[_acknowledged(row) for row in found],
         )
+
+
+def _keys_of(common: Common) -> tuple[dict[str, str], dict[str, str]]:
+    return common.pseudonym_keys, common.worker_keys
+
+
+def _as_text(keys: Mapping[str, bytes]) -> dict[str, str]:
+    return {month: base64.b64encode(key).decode() for month, key in keys.items()}
 
 
 def fleet_keys(data_dir: Path, retention_days: int) -> Pseudonyms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sovproxy.usecases.judging import Judge
 from sovproxy.usecases.membership import Member
 from sovproxy.usecases.resolving import Resolver
 from sovproxy.usecases.tokens import read_token
+from sovproxy.usecases.workers import mint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,6 +78,17 @@ class Passage:
         return self.verdict.service.id if self.verdict.service else self.destination.label
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A worker's token with what it says, until when it is good, and where the API is."""
+
+    token: str
+    client: str
+    group: str
+    until: datetime
+    api: str
+
+
 def node_folder(settings: Settings) -> Path:
     """Where a node keeps what is its own: keys, spool, acknowledgements."""
     return settings.data_dir / "node"
@@ -88,6 +101,7 @@ class Node:
         """Open everything. Raises SovproxyError when something cannot be used."""
         folder = node_folder(settings)
         self.name = settings.node
+        self._api_url = settings.fleet_api_url
         self.judge = Judge(settings)
         self.resolver = Resolver(settings.hosts_file)
         secret = load_secret(folder / "secret")
@@ -140,6 +154,19 @@ class Node:
     def aliases(self, client: Client) -> tuple[str, ...]:
         """Every pseudonym that the client has or had, as far as keys are kept."""
         return self._pseudonyms.aliases(client.identity)
+
+    def introduce(self, client: Client) -> Introduction | None:
+        """What the client may show to the API; None as long as no key for it has come."""
+        keys = {
+            month: base64.b64decode(key) for month, key in self.member.common.worker_keys.items()
+        }
+        now = datetime.now(UTC)
+        made = mint(keys, client.pseudonym, client.group, self.aliases(client), now)
+        if made is None:
+            return None
+        self.member.directory.note(client.identity)
+        api = self.member.common.api_url or self._api_url
+        return Introduction(made[0], client.pseudonym, client.group, made[1], api)
 
     def look(self, destination: Destination | Unreadable, client: Client) -> Passage:
         """Judge a destination as it stands, without resolving its name."""

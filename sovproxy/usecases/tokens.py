@@ -11,8 +11,9 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder, replace_private
@@ -22,7 +23,6 @@ from sovproxy.store.tables import TokenRow
 from sovproxy.usecases.auditing import Act, act_entry
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from sovproxy.store.database import Store
@@ -59,11 +59,23 @@ ACCOUNT_PREFIX: Final = "acc-"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls, with a role: a token, or a person with an account, by its public id."""
+    """Who calls, with a role: a token, or a person with an account, by its public id.
+
+    `client`, `group` and `former` are there for a worker whom a node vouches for: the pseudonym,
+    the group's id or empty, and pseudonyms of months before.
+    """
 
     token_id: str
     name: str
     role: Role
+    client: str = ""
+    group: str = ""
+    former: tuple[str, ...] = ()
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """Every pseudonym of the worker, the present one first; none of anybody else."""
+        return (self.client, *self.former) if self.client else ()
 
     @property
     def is_account(self) -> bool:
@@ -113,11 +125,23 @@ def create_token_as(
     return token, _facts(row, row.created)
 
 
-def authenticate(store: Store, token: str, now: datetime | None = None) -> Principal | None:
+class Vouching(Protocol):
+    """Who knows workers by tokens that nodes sign: `sovproxy.usecases.workers.WorkerKeys`."""
+
+    def principal(self, token: str, now: datetime) -> Principal | None:
+        """Whose token this is, or None."""
+        ...
+
+
+def authenticate(
+    store: Store, token: str, now: datetime | None = None, workers: Vouching | None = None
+) -> Principal | None:
     """Say whose token this is; None if it is unknown, expired or revoked.
 
-    Raises StoreUnavailable.
+    With `workers`, tokens that nodes sign are known too. Raises StoreUnavailable, UnusableKeys.
     """
+    if workers is not None and not token.startswith("sov_"):
+        return workers.principal(token, now or datetime.now(UTC))
     row = _row_of(store, token, _microseconds(now))
     return Principal(row.id, row.name, Role(row.role)) if row else None
 

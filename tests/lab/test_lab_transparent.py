@@ -111,6 +111,23 @@ def test_plain_http_shows_the_prompt(inside, there):
     assert there.zoom.hits == 0
 
 
+def test_the_magic_host_is_answered_wherever_its_name_leads(inside, there, gateway):
+    def ask_for_me():
+        plain = get("sovproxy.internal", "/worker", "X-Sovproxy-Extension: 1")
+        return ask(open_to(there.neutral, "127.77.0.12"), plain)
+
+    answer = inside(ask_for_me)
+    assert (answer.status, answer.problem["host"]) == (503, "sovproxy.internal")
+    assert there.neutral.hits == 0
+
+    def by_tls():
+        with pytest.raises(OSError):  # noqa: PT011  # closed, in one of several ways
+            tls_to(open_to(there.neutral, "127.77.0.12"), "sovproxy.internal", gateway.authority)
+
+    inside(by_tls)
+    assert gateway.events("127.77.0.12") == []
+
+
 def test_an_address_without_a_name_is_judged_by_its_prefix(inside, there, gateway):
     assert inside(lambda: ask(tls_to(open_to(there.zoom), ""), get(ZOOM))).is_prompt
     assert there.zoom.hits == 0

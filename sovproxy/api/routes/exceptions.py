@@ -112,6 +112,8 @@ def mine(
         return usecase.page(services.store, query, services.clock(), clients=query.client)
     if query.client:
         raise ApiProblem(422, "invalid-request", "query.client: only a node names clients")
+    if principal.client:
+        return usecase.page(services.store, query, services.clock(), clients=principal.clients)
     return usecase.page(services.store, query, services.clock(), askers=[principal.token_id])
 
 

@@ -158,9 +158,20 @@ def feed_of(request: Request) -> Feed:
     app_state = request.app.state
     if not hasattr(app_state, "feed"):
         services: Services = app_state.services
-        app_state.feed = Feed(Fleet(services.store, services.clock, services.pseudonyms))
+        app_state.feed = Feed(fleet_of(services))
     feed: Feed = app_state.feed
     return feed
+
+
+def fleet_of(services: Services) -> Fleet:
+    """The fleet of some services; not to be used from two threads at once."""
+    return Fleet(
+        services.store,
+        services.clock,
+        services.pseudonyms,
+        services.workers,
+        services.public_url,
+    )
 
 
 def _still_allowed(request: Request, services: Services, principal: Principal) -> bool:

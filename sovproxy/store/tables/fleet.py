@@ -34,7 +34,10 @@ class AcknowledgementRow(SQLModel, table=True):
     """
 
     __tablename__ = "acknowledgement"
-    __table_args__ = (Index("acknowledgement_until", "until"),)
+    __table_args__ = (
+        Index("acknowledgement_until", "until"),
+        Index("acknowledgement_client", "client", "until"),
+    )
 
     seq: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
     id: UUID = Field(unique=True)
