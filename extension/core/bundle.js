@@ -66,18 +66,20 @@ function readListings(rows, services, operators, source) {
       source: source(from),
     };
     for (const pattern of patterns.split(" ")) {
-      const listing = { ...shared, pattern };
-      if (ports) addOnPorts(found.ports, listing, ports);
-      else found[kind].push([pattern, listing]);
+      if (ports) addOnPorts(found.ports, withPattern(shared, pattern), ports);
+      else found[kind].push([pattern, kind === "host" ? shared : withPattern(shared, pattern)]);
     }
   }
   return {
-    hosts: new HostIndex(found.host),
+    hosts: new HostIndex(found.host, withPattern),
     prefixes: new PrefixIndex(found.prefix),
     ports: new PrefixIndex(found.ports),
     networks: new Map(found.network.map(([pattern, listing]) => [Number(pattern.slice(2)), listing])),
   };
 }
+
+/** A row of the bundle stands for many listings, which differ in their pattern alone. */
+const withPattern = (shared, pattern) => ({ ...shared, pattern });
 
 function addOnPorts(byPrefix, listing, [first, last]) {
   const items = byPrefix.get(listing.pattern) ?? [];

@@ -19,7 +19,7 @@ const STEP = 10; // between the priorities of two depths
 
 /** Every pattern that could decide: the catalogue's, and the policy's own. */
 function patternsOf(decider) {
-  return new Set([...decider.knowledge.hosts.values.keys(), ...decider.marks.values.keys()]);
+  return new Set([...decider.knowledge.hosts.patterns(), ...decider.marks.patterns()]);
 }
 
 /**
@@ -47,16 +47,22 @@ export function compileRules(decider, situation) {
   return rules.map((item, index) => ({ id: index + 1, ...item }));
 }
 
-/** Whether each pattern stops. */
+/** Whether each pattern stops. One row of the bundle has many patterns, which are judged alike. */
 function judgePatterns(decider, { now, group, lifted }) {
-  const judged = new Map();
+  const [judged, byRow] = [new Map(), new Map()];
   for (const pattern of patternsOf(decider)) {
     const host = pattern.replace(/^\*/, ANY_LABEL);
-    const destination = { host, address: "", port: 443, chosenBy: ChosenBy.NOBODY };
-    const verdict = decider.decide(destination, NOWHERE, now, group);
+    const [row] = decider.knowledge.hosts.fitting(host).next().value ?? [];
+    const alone = decider.marks.find(host) !== undefined || !row;
+    const verdict = (!alone && byRow.get(row)) || judge(decider, host, now, group);
+    if (!alone) byRow.set(row, verdict);
     judged.set(pattern, !verdict.passes && !lifted(verdict, host));
   }
   return judged;
+}
+
+function judge(decider, host, now, group) {
+  return decider.decide({ host, address: "", port: 443, chosenBy: ChosenBy.NOBODY }, NOWHERE, now, group);
 }
 
 /** What a host gets without its own pattern. A rule for the domain of `*.name` takes `name` along. */

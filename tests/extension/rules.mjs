@@ -36,7 +36,7 @@ function stoppedByDecider(host) {
 }
 
 const hosts = new Set();
-for (const pattern of decider.knowledge.hosts.values.keys()) {
+for (const pattern of decider.knowledge.hosts.patterns()) {
   const name = pattern.replace(/^\*\./, "");
   for (const host of [name, `below.${name}`, `far.below.${name}`, `not${name}`]) hosts.add(host);
 }
