@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sovproxy.store.tables import COUNTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Table
 
@@ -36,10 +36,26 @@ def insert_rows(
         return 0
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(column.name) for column in table.columns)
+    if connection.dialect.name == "postgresql" and not ending:
+        return copy_rows(connection, f"{quote(table.name)} ({names})", rows)
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     marks = ", ".join([mark] * len(table.columns))
     statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}) {ending}"  # noqa: S608  # names of our own
     return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def copy_rows(connection: Connection, target: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert rows into a table of PostgreSQL with its columns named, as one stream."""
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    return len(rows)
+
+
+def array(items: Iterable[object]) -> str:
+    """Numbers or words without quotes as a text that PostgreSQL reads as an array."""
+    return "{%s}" % ",".join(map(str, items))  # noqa: UP031  # braces
 
 
 def chunks[Item](items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:

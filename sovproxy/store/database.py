@@ -14,6 +14,7 @@ from sovproxy.errors import SovproxyError
 from sovproxy.store.hosts import HostBook
 from sovproxy.store.packing import ColumnCache
 from sovproxy.store.sorts import SortBook
+from sovproxy.store.tally import SeenBook
 from sovproxy.store.upgrade import UnusableStore, bring_up_to_date
 from sovproxy.store.words import WordBook
 
@@ -63,6 +64,7 @@ class Store:
         self.sorts = SortBook()
         self.words = WordBook()
         self.hosts = HostBook()
+        self.seen = SeenBook()
         self.columns = ColumnCache()
 
     @property

@@ -35,17 +35,23 @@ class HostBook:
         self._texts: list[tuple[str, Numbers, Numbers]] = []
         self._last = 0
 
-    def having(self, connection: Connection, part: str, *, at_end: bool = False) -> list[int]:
-        """The numbers of the hosts with a text in them, or at their end, whatever its case."""
+    def having(self, connection: Connection, part: str, *, at_end: bool = False) -> Numbers:
+        """The numbers of the hosts with a text in them, or at their end, whatever its case.
+
+        Some may stand there several times.
+        """
         newest = last_number(connection, "host")
         if newest > MOST:
-            return [*numbers_where(connection, "host", contains(part, at_end=at_end))]
+            return np.array(
+                numbers_where(connection, "host", contains(part, at_end=at_end)), np.int64
+            )
         with self._lock:
             if newest > self._last:
                 self._read(connection, newest)
             texts = list(self._texts)
         wanted = part.lower() + _END if at_end else part.lower()
-        return [number for text in texts for number in _found(*text, wanted)]
+        parts = [_found(*text, wanted) for text in texts]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def _read(self, connection: Connection, newest: int) -> None:
         """Read what is new. Many small texts are joined to one, so that they stay few."""
@@ -71,9 +77,9 @@ def _joined(
     return one[0] + other[0], ends, np.concatenate([one[2], other[2]])
 
 
-def _found(text: str, ends: Numbers, numbers: Numbers, wanted: str) -> list[int]:
-    """The numbers of the hosts in which the text stands, each once."""
+def _found(text: str, ends: Numbers, numbers: Numbers, wanted: str) -> Numbers:
+    """The numbers of the hosts in which the text stands, as often as it does."""
     lengths = np.fromiter(map(len, text.split(wanted)), np.int64)
     places = (np.cumsum(lengths + len(wanted)) - len(wanted))[:-1]
-    found: list[int] = numbers[np.unique(np.searchsorted(ends, places, "right"))].tolist()
+    found: Numbers = numbers[np.searchsorted(ends, places, "right")]
     return found

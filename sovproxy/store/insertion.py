@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sqlalchemy import BigInteger, select
 
-from sovproxy.store.bulk import insert_rows
+from sovproxy.store.bulk import array, insert_rows
 from sovproxy.store.partitions import ensure_partitions
 from sovproxy.store.tables import EVENTS
 
@@ -73,7 +73,7 @@ def _stored(
         f"SELECT uuid_send(id) FROM {table.name} "  # noqa: S608  # names of our own
         f"WHERE id = ANY(%s::uuid[]) AND {name} BETWEEN %s AND %s"
     )
-    values = ([item.hex() for item in ids], int(times.min()), int(times.max()))
+    values = (array(item.hex() for item in ids), int(times.min()), int(times.max()))
     return list(connection.exec_driver_sql(statement, values).scalars())
 
 

@@ -144,6 +144,7 @@ class _Writer:
         self._connection = connection
         self._store = store
         self._words: list[tuple[str, Mapping[str, int], Mapping[str, Span]]] = []
+        self._seen: list[Mapping[tuple[str, str], Span]] = []
 
     def keep_events(self, batch: Batch) -> int:
         """Store events and count them; say how many were new."""
@@ -184,6 +185,8 @@ class _Writer:
         """Remember what was written, now that it is committed."""
         for kind, ids, spans in self._words:
             self._store.words.remember(kind, ids, spans)
+        for noted in self._seen:
+            self._store.seen.remember(noted)
 
     def _sorts(self, batch: Batch) -> Numbers:
         ids = self._store.sorts.ids(self._connection, batch.sorts)
@@ -200,14 +203,15 @@ class _Writer:
         self, batch: Batch, times: Numbers, sorts: Numbers, numbers: Numbers, new: Numbers
     ) -> None:
         add_numbers(self._connection, self._store.columns, times, sorts, numbers)
-        used, places = np.unique(batch.sort_places[new], return_inverse=True)
-        spans = spans_of(places, times, len(used))
+        networks, places = _places((sort[_SERVICE], sort[_ASN]) for sort in batch.sorts)
+        spans = spans_of(places[batch.sort_places[new]], times, len(networks))
         seen = []
-        for place, span in zip(used.tolist(), spans, strict=True):
-            sort = batch.sorts[place]
-            service, asn = sort[_SERVICE], sort[_ASN]
-            seen += [(("service", service), *span), (("asn", str(asn or "")), *span)]
-        add_seen(self._connection, span_of(item for item in seen if item[0][1]))
+        for (service, asn), span in zip(networks, spans, strict=True):
+            if span[0] <= span[1]:  # else all records of it were there already
+                seen += [(("service", service), *span), (("asn", str(asn or "")), *span)]
+        noted = span_of(item for item in seen if item[0][1])
+        add_seen(self._connection, self._store.seen.unnoted(noted))
+        self._seen.append(noted)
 
 
 def spans_of(places: Numbers, times: Numbers, size: int) -> list[tuple[int, int]]:

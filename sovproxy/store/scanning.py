@@ -167,8 +167,8 @@ def _hosts(connection: Connection, book: HostBook, wanted: Filter) -> Numbers | 
     if wanted.host:
         tests.append(_named(connection, book, wanted.host))
     if wanted.host_contains:
-        found = [n for part in wanted.host_contains for n in book.having(connection, part)]
-        tests.append(lookup(connection, "host", found))
+        found = [book.having(connection, part) for part in wanted.host_contains]
+        tests.append(lookup(connection, "host", np.concatenate(found)))
     if wanted.excluded_hosts:
         tests.append(~_named(connection, book, wanted.excluded_hosts))
     return np.logical_and.reduce(tests) if tests else None
@@ -176,11 +176,10 @@ def _hosts(connection: Connection, book: HostBook, wanted: Filter) -> Numbers | 
 
 def _named(connection: Connection, book: HostBook, names: Sequence[str]) -> Numbers:
     """Hosts by name; a name that begins with a dot means all below it."""
-    numbers = numbers_of(connection, "host", [name for name in names if name[:1] != "."])
-    for name in names:
-        if name[:1] == ".":
-            numbers += book.having(connection, name, at_end=True)
-    return lookup(connection, "host", numbers)
+    exact = numbers_of(connection, "host", [name for name in names if name[:1] != "."])
+    found = [np.array(exact, np.int64)]
+    found += [book.having(connection, name, at_end=True) for name in names if name[:1] == "."]
+    return lookup(connection, "host", np.concatenate(found))
 
 
 def _transports(connection: Connection, wanted: Sequence[str]) -> Numbers:

@@ -6,6 +6,7 @@ each. All tallies of an hour add up; sixteen of one level are joined to one of t
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -135,6 +136,33 @@ def _load(connection: Connection, cache: ColumnCache, ids: list[int]) -> list[Ta
             cache.put(number, (np.array([start]), tally.sorts, tally.numbers))
             result.append(tally)
     return result
+
+
+class SeenBook:
+    """What is noted as seen: rows of `seen` are never deleted, and their times only grow apart."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def unnoted(self, seen: Seen) -> Seen:
+        """What is not noted yet, or was seen before that, or an hour after that."""
+        with self._lock:
+            known = self._known
+            return {
+                key: span
+                for key, span in seen.items()
+                if key not in known
+                or span[0] < known[key][0]
+                or span[1] >= known[key][1] + HOUR * SECOND
+            }
+
+    def remember(self, seen: Seen) -> None:
+        """Remember what was committed."""
+        for key, span in self.unnoted(seen).items():
+            with self._lock:
+                first, last = self._known.get(key, span)
+                self._known[key] = (min(first, span[0]), max(last, span[1]))
 
 
 def add_seen(connection: Connection, seen: Seen) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sqlalchemy import and_, func, or_, select
 
-from sovproxy.store.bulk import chunks, insert_rows, last_number, take_numbers
+from sovproxy.store.bulk import array, chunks, insert_rows, last_number, take_numbers
 from sovproxy.store.tables import WORDS
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ class WordBook:
 def _looked_up(connection: Connection, kind: str, spans: Mapping[str, Span]) -> dict[str, int]:
     digests = {digest_of(kind, text): text for text in spans}
     result: dict[str, int] = {}
-    later: list[tuple[Any, ...]] = []
+    later: list[tuple[int, int, int]] = []
     for digest, number, first, last in _rows_of(connection, list(digests)):
         text = digests[bytes(digest)]
         result[text] = number
         span = min(first, spans[text][0]), max(last, spans[text][1])
         if span != (first, last):
-            later.append((kind, number, digest, text, *span))
-    _put_forward(connection, later)
+            later.append((number, *span))
+    _put_forward(connection, kind, later)
     new = [(digest, text) for digest, text in digests.items() if text not in result]
     if new:
         start = take_numbers(connection, kind, len(new))
@@ -103,17 +103,27 @@ def _rows_of(connection: Connection, digests: list[bytes]) -> Iterator[Any]:
             marks = ", ".join("?" * len(chunk))
             yield from connection.exec_driver_sql(f"{columns} IN ({marks})", tuple(chunk))
         else:
-            yield from connection.exec_driver_sql(f"{columns} = ANY(%s)", (chunk,))
+            given = "ARRAY(SELECT decode(item, 'hex') FROM unnest(%s::text[]) AS item)"
+            texts = array(digest.hex() for digest in chunk)
+            yield from connection.exec_driver_sql(f"{columns} = ANY({given})", (texts,))
 
 
-def _put_forward(connection: Connection, later: list[tuple[Any, ...]]) -> None:
-    """Write times anew: as rows that are there already, which is one statement for all."""
-    insert_rows(
-        connection,
-        WORDS,
-        later,
-        'ON CONFLICT (digest) DO UPDATE SET "first" = excluded."first", "last" = excluded."last"',
+def _put_forward(connection: Connection, kind: str, later: list[tuple[int, int, int]]) -> None:
+    """Write the first and last times of words anew, by their numbers."""
+    if not later:
+        return
+    if connection.dialect.name == "sqlite":
+        statement = 'UPDATE word SET "first" = ?, "last" = ? WHERE kind = ? AND id = ?'
+        values = [(first, last, kind, number) for number, first, last in later]
+        connection.exec_driver_sql(statement, values)
+        return
+    statement = (
+        'UPDATE word SET "first" = new.f, "last" = new.l '
+        "FROM unnest(%s::integer[], %s::bigint[], %s::bigint[]) AS new (id, f, l) "
+        "WHERE word.kind = %s AND word.id = new.id"
     )
+    arrays = tuple(array(column) for column in zip(*later, strict=True))
+    connection.exec_driver_sql(statement, (*arrays, kind))
 
 
 def texts_of(
@@ -154,8 +164,8 @@ def contains(text: str, *, at_end: bool = False) -> ColumnElement[bool]:
     return find(text.lower(), autoescape=True)
 
 
-def lookup(connection: Connection, kind: str, numbers: Iterable[int]) -> Numbers:
+def lookup(connection: Connection, kind: str, numbers: Numbers | list[int]) -> Numbers:
     """For each number of a kind, whether it is one of these."""
     table: Numbers = np.zeros(last_number(connection, kind) + 1, np.bool_)
-    table[np.fromiter(numbers, np.int64)] = True
+    table[np.asarray(numbers, np.int64)] = True
     return table
