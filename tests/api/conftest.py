@@ -130,8 +130,14 @@ def ca_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def services(tmp_path: Path, ca_file: Path) -> Iterator[Services]:
-    store = open_store(sqlite_url(tmp_path / "data" / "sovproxy.sqlite"))
+def services_url(tmp_path: Path) -> str:
+    """The store behind the API; a module that is asked on each database gives `store_url`."""
+    return sqlite_url(tmp_path / "data" / "sovproxy.sqlite")
+
+
+@pytest.fixture
+def services(tmp_path: Path, ca_file: Path, services_url: str) -> Iterator[Services]:
+    store = open_store(services_url)
     yield Services(
         store=store,
         judge=NameJudge(),

@@ -17,6 +17,12 @@ HOSTILE = "<img src=x onerror=alert(1)>'\"; DROP TABLE tally;-- %_\\"
 SOON = NOW + timedelta(minutes=1)
 
 
+@pytest.fixture
+def services_url(store_url):
+    """Everything here is asked on each database."""
+    return store_url
+
+
 def rollup(count, minutes=0, **fields):
     values = {
         "start": NOW - timedelta(minutes=minutes),

@@ -17,6 +17,12 @@ from sovproxy.usecases.tokens import Principal, Role
 URL = "/api/v1/export"
 
 
+@pytest.fixture
+def services_url(store_url):
+    """Everything here is asked on each database."""
+    return store_url
+
+
 def export(server, form, **params):
     answer = server.get(URL, format=form, **params)
     assert answer.status_code == 200, answer.text

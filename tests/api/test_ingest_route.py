@@ -18,6 +18,12 @@ from sovproxy.usecases.tokens import Role
 from .conftest import NOW
 
 
+@pytest.fixture
+def services_url(store_url):
+    """Everything here is asked on each database."""
+    return store_url
+
+
 def test_a_batch_is_stored_and_can_be_found(server, make_event):
     events = [make_event(minutes=number) for number in range(3)]
     answer = server.deliver(events)

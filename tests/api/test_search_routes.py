@@ -18,6 +18,12 @@ from .conftest import NOW
 HOSTILE = "<script>alert(1)</script>'; DROP TABLE event;-- \x1b[31m%_\\"
 
 
+@pytest.fixture
+def services_url(store_url):
+    """Everything here is asked on each database."""
+    return store_url
+
+
 def ids(answer):
     assert answer.status_code == 200, answer.text
     return [item["id"] for item in answer.json()["items"]]
