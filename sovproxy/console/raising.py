@@ -17,7 +17,13 @@ from sovproxy.policy.edit import rule_ids
 from sovproxy.prompt.languages import mark
 from sovproxy.usecases.auditing import Act, record_act
 from sovproxy.usecases.drafting import Saving, TooManyDrafts, save_draft
-from sovproxy.usecases.findings import FindingChange, FindingState, NoSuchFinding, change_finding
+from sovproxy.usecases.findings import (
+    FindingChange,
+    FindingState,
+    NoSuchFinding,
+    TooManyNotes,
+    change_finding,
+)
 from sovproxy.usecases.raising import RuleWish, propose
 
 if TYPE_CHECKING:
@@ -74,14 +80,15 @@ def propose_of(view: View, fields: Mapping[str, str]) -> Proposal:
 
 
 def _mark_raised(view: View, form: Mapping[str, str], proposal: Proposal) -> None:
-    """Note in the finding what it was raised to; the draft is there even if the finding is not."""
+    """Note in the finding what it was raised to; the draft is there even if the finding is not, or
+    can hold no more."""
     number = form.get("finding", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         return
     change = FindingChange(state=FindingState.RAISED, note=proposal.rule[:2000])
     try:
         change_finding(view.store, view.principal, int(number), change, view.now)
-    except NoSuchFinding:
+    except (NoSuchFinding, TooManyNotes):
         return
 
 

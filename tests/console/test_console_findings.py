@@ -258,6 +258,15 @@ def test_a_rule_is_proposed_checked_and_kept_as_a_draft(person):
     assert "Raised to a rule" in cells(ada.get(page).text)
 
 
+def test_a_rule_is_kept_though_its_finding_can_hold_no_more(person, monkeypatch):
+    ada = person("Ada")
+    page = ada.send_form("/findings/mark", kind="asn", value="62042").headers["location"]
+    monkeypatch.setattr("sovproxy.usecases.findings.MAX_NOTES", 0)
+    fields = {"kind": "asn", "value": "62042", "finding": page.rsplit("/", 1)[1], "position": "0"}
+    kept = ada.send_form("/findings/raise", **fields, do="keep", action="block")
+    assert "raised-62042" in ada.get(kept.headers["location"]).text
+
+
 @pytest.mark.parametrize(
     "query", ["kind=event&value=1", "kind=client&value=x", "kind=asn&value=x", "kind=host&value="]
 )
