@@ -76,8 +76,13 @@
     return [open, copy, explain].filter(Boolean);
   };
 
-  const onKey = (event, items, root) => {
+  const onKey = (event, { root, menu, flag, items }) => {
+    event.stopPropagation(); // web mail has keys of its own
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape") {
+      menu.hidePopover();
+      flag.focus();
+    }
     if (!step) return;
     event.preventDefault();
     const at = items.indexOf(root.activeElement);
@@ -100,7 +105,7 @@
     const items = itemsOf(link, answer, status);
     const menu = make("div", { class: "menu", role: "menu", "aria-label": answer.title, popover: "auto" }, make("p", { role: "presentation" }, answer.title), ...items, status);
     flag.addEventListener("click", (event) => event.isTrusted && show(menu, flag, items));
-    menu.addEventListener("keydown", (event) => onKey(event, items, root));
+    menu.addEventListener("keydown", (event) => onKey(event, { root, menu, flag, items }));
     menu.addEventListener("toggle", ({ newState }) => flag.setAttribute("aria-expanded", String(newState === "open")));
     root.append(make("style", {}, STYLE), flag, menu);
   };
