@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS: Final = 25
 TIMEOUT: Final = httpx.Timeout(WAIT_SECONDS + 15.0, connect=5.0)
-MAX_ANSWER: Final = 64 * 1024 * 1024
 
 _LATER: Final = frozenset({401, 403, 405, 408, 425})
 """Statuses that an admin or time mends: a token, a role, an API that is older than the node."""

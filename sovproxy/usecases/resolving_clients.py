@@ -200,10 +200,17 @@ def approved(store: Store, now: datetime) -> list[Approved]:
     return [Approved(id=row.id, client=row.client) for row in found]
 
 
-def answer(store: Store, resolution_id: str, found: str, node: str, now: datetime) -> bool:
+def answer(
+    store: Store,
+    resolution_id: str,
+    found: str,
+    node: str,
+    now: datetime,
+    by: Principal | None = None,
+) -> bool:
     """Take a node's answer; an empty one says that this node does not know.
 
-    False if the question does not wait for an answer (any more): nothing is kept then. Raises
+    `node` is what it calls itself, `by` the token that vouches for that in the audit. False if the question does not wait for an answer (any more): nothing is kept then. Raises
     StoreUnavailable.
     """
     lapse(store, now)
@@ -223,9 +230,9 @@ def answer(store: Store, resolution_id: str, found: str, node: str, now: datetim
         values = {"unknown_to": ",".join(unknown)[:1000]}
         if len(unknown) == len([*filter(None, row.unknown_to.split(","))]):
             return True
-    details = {"id": row.id, "client": row.client, "known": bool(found)}
-    asking = Principal("", name, Role.NODE)
-    entry = act_entry(asking, Act.RESOLUTION_ANSWER, details, rows=int(bool(found)), now=now)
+    details = {"id": row.id, "client": row.client, "known": bool(found), "node": name}
+    who = by or Principal("", name, Role.NODE)
+    entry = act_entry(who, Act.RESOLUTION_ANSWER, details, rows=int(bool(found)), now=now)
     return rows.change_resolution(store, row.id, ResolutionState.APPROVED, values, entry)
 
 

@@ -48,6 +48,11 @@ def desk(serve, clock):
             url = f"/api/v1/resolutions/{number}/{verb}"
             return server.client.post(url, json={"message": message}, headers=who)
 
+        def tell(self, who, number, found, node):
+            url = f"/api/v1/fleet/resolutions/{number}"
+            told = {"found": found, "node": node}
+            return server.client.post(url, json=told, headers=who)
+
         def audit(self):
             items = server.client.get(
                 "/api/v1/audit", headers=self.person("Olga", Role.AUDITOR)
@@ -242,3 +247,14 @@ def test_hostile_texts_of_a_node_are_bounded_and_visible(desk, clock):
     assert shown["found"].isprintable()
     assert len(shown["found"]) == 200
     assert shown["node"].isprintable()
+
+
+def test_the_audit_names_the_token_that_answered_and_not_what_it_calls_itself(desk):
+    ada, node = desk.person("Ada"), desk.person("proxy-7", Role.NODE)
+    number = desk.ask(ada).json()["id"]
+    desk.decide(desk.person("Grace", Role.ADMIN), number)
+    assert desk.tell(node, number, FOUND, "proxy-1").status_code == 204
+    [entry] = [item for item in desk.audit() if item["what"] == "resolution_answer"]
+    assert entry["token"] == node["authorization"].split("_")[1]
+    assert (entry["name"], entry["details"]["node"]) == ("proxy-7", "proxy-1")
+    assert FOUND not in str(entry)

@@ -120,8 +120,8 @@ def resolution(
     principal: Node,
 ) -> None:
     """Take a node's answer to the question whom a pseudonym stands for; two people asked it."""
-    _ = principal
-    if not answer(services.store, resolution_id, told.found, told.node, services.clock()):
+    now = services.clock()
+    if not answer(services.store, resolution_id, told.found, told.node, now, principal):
         raise ApiProblem(410, "not-waiting", "this question waits for no answer (any more)")
 
 
