@@ -24,10 +24,12 @@ from sovproxy.usecases.exception_models import (
     GrantInput,
     NotForYou,
     State,
+    StepFacts,
     TooManyRequests,
     UnknownException,
 )
 from sovproxy.usecases.exceptions import detail, etag, state_of
+from sovproxy.usecases.findings import same_name
 from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
@@ -103,14 +105,15 @@ class Desk:
     def grant(self, request_id: UUID, given: GrantInput, match: str = "") -> ExceptionDetail:
         """Let somebody pass, from now on until a time: that which was asked for, if none is given.
 
-        Nobody grants their own request.
+        Nobody grants their own request, nor by another token under the same name.
         """
         if given.until:
             self._check_end(given.until)
+        asked = detail(self.store, request_id, self.now).history[0]
         latest = microseconds(self.now + timedelta(days=self.max_days))
 
         def values(row: ExceptionRow) -> Values:
-            self._check_granter(row)
+            self._check_granter(row, asked)
             _check_scope(given.scope, row)
             until = microseconds(given.until) if given.until else min(row.wanted, latest)
             return {"start": microseconds(self.now), "until": until, "scope": given.scope.value}
@@ -161,8 +164,10 @@ class Desk:
             most = f"{self.max_days} days at most, until {latest.isoformat(timespec='minutes')}"
             raise CannotBeExcepted(f"until: exceptions last {most}; got {got}")
 
-    def _check_granter(self, row: ExceptionRow) -> None:
-        if self.principal.token_id == row.asked_by:
+    def _check_granter(self, row: ExceptionRow, asked: StepFacts) -> None:
+        who = self.principal
+        by_name = asked.role != Role.NODE and same_name(asked.name, who.name)
+        if who.token_id == row.asked_by or by_name:
             raise NotForYou("nobody grants their own request: another admin has to")
 
     def _check_limits(self, connection: Connection, row: ExceptionRow) -> None:

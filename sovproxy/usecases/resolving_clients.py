@@ -210,8 +210,8 @@ def answer(
 ) -> bool:
     """Take a node's answer; an empty one says that this node does not know.
 
-    `node` is what it calls itself, `by` the token that vouches for that in the audit. False if the question does not wait for an answer (any more): nothing is kept then. Raises
-    StoreUnavailable.
+    `node` is what it calls itself, `by` the token that vouches for that in the audit. False if the
+    question does not wait for an answer (any more): nothing is kept then. Raises StoreUnavailable.
     """
     lapse(store, now)
     row = rows.get_resolution(store, resolution_id)

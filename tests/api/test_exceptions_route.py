@@ -10,7 +10,7 @@ import pytest
 from sovproxy.events.event import new_id
 from sovproxy.usecases import exception_desk
 from sovproxy.usecases.exceptions import forget_ended
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.tokens import Role, create_token
 from tests.api.conftest import NOW
 
 ME, OTHER = "2026-11.aaaabbbbccccdddd", "2026-11.eeeeffffgggghhhh"
@@ -44,7 +44,8 @@ class Desk:
     def call(self, role, method, path="", who="", headers=(), **more):
         key = (role, who)
         if key not in self.tokens:
-            self.tokens[key] = self.server.as_role(role)
+            token = create_token(self.server.services.store, role, who or role.value)
+            self.tokens[key] = {"authorization": f"Bearer {token}"}
         headers = {**self.tokens[key], **dict(headers)}
         return self.server.client.request(method, PATH + path, headers=headers, **more)
 
@@ -155,6 +156,16 @@ def test_nobody_grants_their_own_request(desk, assert_problem):
     found = desk.ask(Role.ADMIN).json()
     assert_problem(desk.step(found, "grant"), 403, "not-for-you")
     assert desk.step(found, "grant", who="another").status_code == 200
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.WORKER])
+def test_a_second_token_of_the_same_person_does_not_grant_it_either(desk, assert_problem, role):
+    own = {"client": "", "group": "", "node": ""}
+    asked = desk.call(role, "POST", who="Ada Lovelace", json=wish(**own)).json()
+    for same in ("Ada Lovelace ", "ada  lovelace", "ＡＤＡ Lovelace"):
+        assert_problem(desk.step(asked, "grant", who=same, scope="everybody"), 403, "not-for-you")
+    answer = desk.step(asked, "grant", who="Grace Hopper", scope="everybody")
+    assert answer.status_code == 200
 
 
 def test_the_second_answer_is_a_conflict_that_names_the_first(desk, assert_problem):
