@@ -12,22 +12,24 @@
 
   const STYLE = `
     :host { all: initial; }
-    button, a, p { all: unset; box-sizing: border-box; font: 14px/1.4 system-ui, sans-serif; cursor: pointer; }
-    .flag { width: 24px; height: 24px; display: grid; place-items: center; }
-    .flag svg { width: 14px; height: 14px; display: block; }
+    button { all: unset; box-sizing: border-box; cursor: pointer; width: 24px; height: 24px; display: grid; place-items: center; }
+    svg { width: 14px; height: 14px; display: block; }
+    :focus-visible { outline: 3px solid #0a4fbf; outline-offset: 1px; }`;
+  const STYLE_OF_MENU = `
     .menu { all: unset; position: fixed; margin: 0; box-sizing: border-box; width: 19rem; max-width: 90vw; padding: .4rem;
       color: #161616; background: #fff; border: 1px solid #5b6472; border-radius: .5rem; box-shadow: 0 4px 16px #0005; }
     .menu:not(:popover-open) { display: none; }
-    .menu > * { display: block; width: 100%; padding: .4rem .6rem; border-radius: .3rem; }
-    .menu p { cursor: default; font-weight: 600; }
+    .menu > * { all: unset; box-sizing: border-box; display: block; width: 100%; padding: .4rem .6rem; border-radius: .3rem;
+      font: 14px/1.4 system-ui, sans-serif; }
+    .menu p { font-weight: 600; }
     .menu p:empty { display: none; }
-    .menu [role=menuitem] { text-decoration: underline; text-underline-offset: .2em; }
+    .menu [role=menuitem] { cursor: pointer; text-decoration: underline; text-underline-offset: .2em; }
     .menu [role=menuitem]:hover { background: #e8ecf3; }
-    :focus-visible { outline: 3px solid #0a4fbf !important; outline-offset: 1px; }
+    .menu :focus-visible { outline: 3px solid #0a4fbf; outline-offset: 1px; }
     @media (prefers-color-scheme: dark) {
       .menu { color: #f2f4f8; background: #1d232e; border-color: #9aa4b5; }
       .menu [role=menuitem]:hover { background: #333d4e; }
-      :focus-visible { outline-color: #8ab4ff !important; }
+      .menu :focus-visible { outline-color: #8ab4ff; }
     }`;
 
   const make = (name, attributes = {}, ...children) => {
@@ -48,15 +50,20 @@
     return svg;
   };
 
-  /** A place of no size after the link: nothing moves, and the page sees an empty element. */
+  /** A place out of the page's flow: nothing moves, and the page sees an empty element. */
   const placeAfter = (link) => {
     const place = make("span", { "data-sovproxy": "" });
     place.style.cssText = "all:initial!important;position:absolute!important;width:24px!important;height:24px!important;z-index:1!important";
     link.after(place);
-    const [wanted, found] = [link.getClientRects(), place.getBoundingClientRect()];
-    const end = wanted[wanted.length - 1];
-    if (end) place.style.setProperty("translate", `${Math.round(end.right - found.left - 4)}px ${Math.round(end.top - found.top - 12)}px`, "important");
-    return place;
+    return { link, place };
+  };
+
+  /** Move the places to the ends of their links: first all are measured, then all are moved. */
+  const settle = (placed) => {
+    const moves = placed.map(({ link, place }) => [place, [...link.getClientRects()].at(-1), place.getBoundingClientRect()]);
+    for (const [place, end, found] of moves) {
+      if (end) place.style.setProperty("translate", `${Math.round(end.right - found.left - 4)}px ${Math.round(end.top - found.top - 12)}px`, "important");
+    }
   };
 
   const copyInto = async (status, { reply, done, failed }) => {
@@ -97,17 +104,27 @@
     items[0].focus();
   };
 
-  const mark = (link, answer) => {
-    marks += 1;
-    const root = placeAfter(link).attachShadow({ mode: "closed" });
-    const flag = make("button", { type: "button", class: "flag", title: answer.title, "aria-label": answer.title, "aria-haspopup": "menu", "aria-expanded": "false" }, drawing());
+  /** The menu of a flag, made when it is first wanted. */
+  const menuOf = (link, answer, flag, root) => {
     const status = make("p", { role: "status" });
     const items = itemsOf(link, answer, status);
     const menu = make("div", { class: "menu", role: "menu", "aria-label": answer.title, popover: "auto" }, make("p", { role: "presentation" }, answer.title), ...items, status);
-    flag.addEventListener("click", (event) => event.isTrusted && show(menu, flag, items));
     menu.addEventListener("keydown", (event) => onKey(event, { root, menu, flag, items }));
     menu.addEventListener("toggle", ({ newState }) => flag.setAttribute("aria-expanded", String(newState === "open")));
-    root.append(make("style", {}, STYLE), flag, menu);
+    root.append(make("style", {}, STYLE_OF_MENU), menu);
+    return () => show(menu, flag, items);
+  };
+
+  const mark = ({ link, place }, answer) => {
+    const root = place.attachShadow({ mode: "closed" });
+    const flag = make("button", { type: "button", class: "flag", title: answer.title, "aria-label": answer.title, "aria-haspopup": "menu", "aria-expanded": "false" }, drawing());
+    let open = null;
+    flag.addEventListener("click", (event) => {
+      if (!event.isTrusted) return;
+      open ??= menuOf(link, answer, flag, root);
+      open();
+    });
+    root.append(make("style", {}, STYLE), flag);
   };
 
   const hostsOf = (root) => {
@@ -125,9 +142,12 @@
     const hosts = hostsOf(document);
     if (!hosts.size || marks >= MAX_MARKS) return;
     const { answer } = (await api.runtime.sendMessage({ kind: "links", hosts: [...hosts.keys()] })) ?? {};
-    for (const [host, found] of Object.entries(answer ?? {})) {
-      for (const link of hosts.get(host) ?? []) if (marks < MAX_MARKS && link.isConnected) mark(link, found);
-    }
+    const wanted = Object.entries(answer ?? {}).flatMap(([host, found]) => (hosts.get(host) ?? []).map((link) => [link, found]));
+    const here = wanted.filter(([link]) => link.isConnected).slice(0, MAX_MARKS - marks);
+    marks += here.length;
+    const placed = here.map(([link]) => placeAfter(link));
+    placed.forEach((one, index) => mark(one, here[index][1]));
+    settle(placed);
   };
 
   look();

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.extension.firefoxes import Firefox
+from tests.extension.sites import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,3 +127,35 @@ def test_firefox_grants_what_the_manifest_asks_for(firefox):
     granted = firefox.own("options.html").evaluate("browser.permissions.getAll()")
     assert granted["origins"] == ["http://*/*", "https://*/*"]
     assert granted["data_collection"] == ["browsingActivity"]
+
+
+ROOM = """<!doctype html><html lang="en"><title>Room</title><h1>Room</h1>
+<p><a href="https://us02web.zoom.us/j/1">Join</a> <a href="https://visio.numerique.gouv.fr/a">Visio</a>
+<script>
+(async () => {
+  const [one, two] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  one.createDataChannel("a");
+  await one.setLocalDescription();
+  await two.setRemoteDescription(one.localDescription);
+  document.title = "met";
+})();
+</script>"""
+
+
+def test_firefox_notices_a_meeting_and_flags_links_where_it_is_told_to(firefox, api):
+    firefox.set_api(api.url)
+    own = firefox.own("options.html")
+    own.evaluate("browser.storage.local.set({ mark_links_on: ['mail.example'] })")
+    own.wait_for(
+        "browser.scripting.getRegisteredContentScripts({ ids: ['links'] })"
+        ".then(([it]) => it?.matches[0] === '*://mail.example/*')"
+    )
+    with serving(ROOM) as port:
+        page = firefox.page(f"http://mail.example:{port}/")
+        page.wait_for("document.title === 'met'")
+        page.wait_for("document.querySelectorAll('a[href*=zoom] + [data-sovproxy]').length === 1")
+        assert page.evaluate("document.querySelectorAll('[data-sovproxy]').length") == 1
+        own.wait_for(
+            "browser.storage.session.get('meetings')"
+            ".then(({ meetings }) => meetings?.[0].site === 'mail.example')"
+        )
