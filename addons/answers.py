@@ -80,12 +80,20 @@ async def answer(node: Node, stop: Stop) -> http.Response:
     form = request.path.partition("?")[0] if request.method == "POST" else ""
     if form == asking.ASK_PATH:
         return await _ask(node, stop)
-    if stop.passage.verdict.action is Action.WARN:
-        if form == GO_ON_PATH:
-            return await _go_on(node, stop)
-        if node.has_acknowledged(stop.client, stop.passage.subject):
-            return _come_again(request)
+    if form == GO_ON_PATH and stop.passage.verdict.action is Action.WARN:
+        return await _go_on(node, stop)
+    if _may_pass_by_now(node, stop):
+        return _come_again(request)
     return await _stopped(node, stop)
+
+
+def _may_pass_by_now(node: Node, stop: Stop) -> bool:
+    """Whether the client has gone on, or got an exception, since this connection was judged.
+
+    Browsers open connections ahead, and may use one that is older than the permission.
+    """
+    passage = stop.passage
+    return passage.verdict.can_be_excepted and node.look(passage.destination, stop.client).passes
 
 
 async def _stopped(node: Node, stop: Stop) -> http.Response:
@@ -180,7 +188,7 @@ def _form(request: http.Request) -> dict[str, str]:
 
 
 def _come_again(request: http.Request) -> http.Response:
-    """Send an acknowledged client to a new connection, which will be tunnelled undecrypted."""
+    """Send a client that may pass by now to a new connection: that one is tunnelled."""
     if is_navigation(request) and not request.is_http2:
         return _redirect(307, request.path if is_local_path(request.path) else "/")
     return make(421, b"", (("Content-Type", "text/plain"),))

@@ -14,12 +14,13 @@ const STEP = 10; // between the priorities of two depths
  * @property {number} now Unix seconds
  * @property {string} group the person's group in the policy, or empty
  * @property {(verdict: object, host: string) => boolean} lifted whether the person may pass all the same
+ * @property {string[]} [patterns] hosts that are lifted one by one
  * @property {string} prompt the address of our prompt page; the URL that was wanted is added to it
  */
 
-/** Every pattern that could decide: the catalogue's, and the policy's own. */
-function patternsOf(decider) {
-  return new Set([...decider.knowledge.hosts.patterns(), ...decider.marks.patterns()]);
+/** Every pattern that could decide: the catalogue's, the policy's own, and those of exceptions. */
+function patternsOf(decider, more) {
+  return new Set([...decider.knowledge.hosts.patterns(), ...decider.marks.patterns(), ...more]);
 }
 
 /**
@@ -48,9 +49,9 @@ export function compileRules(decider, situation) {
 }
 
 /** Whether each pattern stops. One row of the bundle has many patterns, which are judged alike. */
-function judgePatterns(decider, { now, group, lifted }) {
+function judgePatterns(decider, { now, group, lifted, patterns = [] }) {
   const [judged, byRow] = [new Map(), new Map()];
-  for (const pattern of patternsOf(decider)) {
+  for (const pattern of patternsOf(decider, patterns)) {
     const host = pattern.replace(/^\*/, ANY_LABEL);
     const [row] = decider.knowledge.hosts.fitting(host).next().value ?? [];
     const alone = decider.marks.find(host) !== undefined || !row;

@@ -22,6 +22,9 @@ export function safeLink(url) {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? url : "";
 }
 
+/** How dates read in a language. */
+export const localeOf = ({ code }) => (code === "en" ? "en-GB" : code);
+
 /** Put the language and the organisation's colours on the whole page. @param {any} [policy] */
 export function dress(language, policy) {
   const { documentElement } = document;

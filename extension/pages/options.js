@@ -82,8 +82,9 @@ function sends(language) {
     "section",
     { "aria-labelledby": "sends" },
     make("h2", { id: "sends" }, language.say("What it sends")),
-    make("p", {}, language.say("By itself it only asks your organisation’s sovproxy for the newest policy. What you open is judged in this browser and told to nobody.")),
+    make("p", {}, language.say("By itself it only asks your organisation’s sovproxy for the newest policy and for what you may pass, and the proxy for who you are to it. What you open is judged in this browser and told to nobody.")),
     make("p", {}, language.say("When you click to go on, to ask for an exception or to ask for more, it tells your organisation’s sovproxy which service that is for.")),
+    make("p", {}, make("a", { href: "mydata.html" }, language.say("My data"))),
   );
 }
 

@@ -29,6 +29,7 @@ async function body(keeper, decider, language) {
     ...(await meetings(tab.id, language)),
     ...others(foreignControl(decider, hosts, Date.now() / 1000), language),
     ...evidenceFor(judged.verdict, language),
+    make("p.actions", {}, make("a", { href: "mydata.html", target: "_blank" }, language.say("My data"))),
   ];
 }
 

@@ -5,8 +5,9 @@ import { makeReply, useOf } from "../core/reply.js";
 import { headline, inWhoseHands } from "../core/sentences.js";
 import { ask } from "../shell/browser.js";
 import { Keeper, subjectOf } from "../shell/keeper.js";
+import { askForm } from "./ask.js";
 import { detailsOf } from "./details.js";
-import { dress, make, safeLink } from "./dom.js";
+import { dress, localeOf, make, safeLink } from "./dom.js";
 import { replyOf } from "./reply.js";
 import { CODES, languageNamed, readersCode } from "../shell/texts.js";
 
@@ -14,6 +15,8 @@ const LEADS = {
   meeting: "Your meeting can take place on %(alternative)s.",
   conversation: "Your conversation can take place on %(alternative)s.",
 };
+
+const SETTLES = 700; // milliseconds in which the proxy, too, has heard that the person goes on
 
 const REASONS = {
   meeting_now: "The meeting is about to begin and cannot be moved",
@@ -27,14 +30,25 @@ const REASONS = {
 async function show() {
   const url = location.hash.slice(1);
   const keeper = new Keeper();
-  const { destination, verdict } = await keeper.judge(url);
+  const { destination, verdict, lifted } = await keeper.judge(url);
   const { policy } = (await keeper.decider()).knowledge;
   const language = await languageNamed(readersCode(policy.language));
   const host = destination.host || destination.address;
-  if (verdict.passes) return location.replace(url);
+  if (verdict.passes || lifted) return pass(keeper, url);
   const shown = { url, host, verdict, policy, language };
   frame(shown);
   document.getElementById("content").replaceChildren(...(await body(shown)));
+  await ask({ kind: "share" }); // something may have been granted meanwhile
+  if ((await keeper.judge(url)).lifted) leave(url);
+}
+
+/** Go to the page that was wanted, once the proxy has heard of it. */
+const leave = (url) => setTimeout(() => location.replace(url), SETTLES);
+
+/** Go on by the rules of this moment, or they would lead here again. */
+async function pass(keeper, url) {
+  await keeper.enforce();
+  location.replace(url);
 }
 
 /** Who speaks, in which language. @param {Shown} shown */
@@ -63,7 +77,7 @@ async function body(shown) {
       {},
       make("div.words", {}, ...words(shown)),
       useOf(verdict) === "alone" ? null : replyOf(verdict, replies, language),
-      make("div.beyond", {}, verdict.action === "warn" ? goOn(shown) : help(shown)),
+      make("div.beyond", {}, verdict.action === "warn" ? goOn(shown) : null, help(shown)),
     ),
     make("div.more", {}, ...detailsOf(shown, others)),
   ];
@@ -110,11 +124,18 @@ function wayOut({ name, url }, language) {
 function goOn({ url, host, verdict, language, policy }) {
   const name = verdict.service?.name ?? host;
   const until = new Date(Date.now() + policy.acknowledgement_seconds * 1000);
-  const hour = until.toLocaleTimeString(language.code === "en" ? "en-GB" : language.code, { timeStyle: "short" });
+  const hour = until.toLocaleTimeString(localeOf(language), { timeStyle: "short" });
+  const status = make("p.doubt", { role: "status" });
   const submit = async (event) => {
     event.preventDefault();
-    await ask({ kind: "acknowledge", subject: subjectOf(verdict, host) });
-    location.replace(url);
+    const what = { subject: subjectOf(verdict, host), host, reason: event.target.elements.reason.value };
+    try {
+      const { shared } = await ask({ kind: "acknowledge", what });
+      if (shared) leave(url);
+      else location.replace(url);
+    } catch (error) {
+      status.textContent = error.message;
+    }
   };
   const options = Object.entries(REASONS).map(([value, text]) => make("option", { value }, language.say(text)));
   return make(
@@ -126,18 +147,21 @@ function goOn({ url, host, verdict, language, policy }) {
       "form",
       { onsubmit: submit },
       make("div", {}, make("label", { for: "reason" }, language.say("Reason")), make("select", { id: "reason", required: true }, make("option", { value: "" }, language.say("Choose a reason")), ...options)),
-      make("div", {}, make("button.button.button-second", { type: "submit" }, language.say("Go on to %(host)s", { host: name }))),
+      make("div", {}, make("button.button.button-second", { type: "submit" }, language.say("Go on to %(host)s", { host: name })), status),
     ),
   );
 }
 
-function help({ language }) {
+function help(shown) {
+  const { language, verdict } = shown;
+  if (verdict.action === "warn") return make("section.help", { "aria-label": language.say("Ask for an exception") }, askForm(shown));
   const text = "This page cannot let you through. An exception is granted by a person, for a limited time and with a reason.";
   return make(
     "section.help",
     { "aria-labelledby": "help-title" },
     make("h2", { id: "help-title" }, language.say("Do you need it all the same?")),
     make("p", {}, language.say(text)),
+    askForm(shown),
   );
 }
 

@@ -21,22 +21,27 @@ browser.onStart(async () => {
   await placeScripts();
   await keeper.enforce();
   await keeper.refresh();
+  await keeper.share();
   await placeMenu(keeper);
 });
 browser.onSettings((names) => {
   if (names.some((name) => ["mark_links_on", "notice_meetings"].includes(name))) placeScripts();
   if (names.includes("kept")) placeMenu(keeper); // its language may have changed
 });
-browser.every(REFRESH, REFRESH_MINUTES, () => keeper.refresh());
+browser.every(REFRESH, REFRESH_MINUTES, async () => {
+  await keeper.refresh();
+  await keeper.share();
+});
 browser.onWake((name) => {
   if (name === TURN) keeper.enforce();
 });
-browser.onMessage(async ({ kind, subject, hosts, url }, { ownPage, ...sender }) => {
+browser.onMessage(async ({ kind, hosts, url, what }, { ownPage, ...sender }) => {
   if (kind === "links") return stoppedAmong(keeper, hosts);
   if (kind === "explain") return explain(keeper, url);
   if (kind === "meeting") return noteMeeting(keeper, sender);
   if (!ownPage) throw new Error("only our own pages may ask that"); // a content script is on foreign ground
   if (kind === "refresh") return keeper.refresh();
-  if (kind === "acknowledge") return keeper.acknowledge(subject);
+  if (kind === "share") return keeper.share();
+  if (kind === "acknowledge") return keeper.acknowledge(what);
   throw new Error(`nobody knows how to ${kind}`);
 });

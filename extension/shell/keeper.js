@@ -3,11 +3,16 @@
 
 import { readBundle } from "../core/bundle.js";
 import { Decider } from "../core/decider.js";
+import { isLifted, patternsOfExceptions, subjectOf } from "../core/lifting.js";
 import { nextTurningPoint } from "../core/moments.js";
 import { readDestination } from "../core/normalise.js";
 import { compileRules } from "../core/rules.js";
 import { openBundle } from "../core/signature.js";
 import * as browser from "./browser.js";
+import { identity, knownIdentity } from "./identity.js";
+import { knownPermissions, refreshPermissions, tellAcknowledged, tellWaiting } from "./sharing.js";
+
+export { subjectOf };
 
 const TIMEOUT = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -78,45 +83,68 @@ export class Keeper {
     const decider = await this.decider();
     if (!decider) return;
     const now = Date.now() / 1000;
-    const lifts = await this.lifts();
+    const permissions = await this.permissions();
     const situation = {
       now,
-      group: "",
-      lifted: (verdict, host) => lifts.some(({ subject }) => subject === subjectOf(verdict, host)),
+      group: (await knownIdentity())?.group ?? "",
+      lifted: (verdict, host) => isLifted(verdict, host, permissions, now),
+      patterns: patternsOfExceptions(permissions.exceptions),
       prompt: browser.pageAddress(PROMPT),
     };
+    const lifts = [...permissions.acknowledgements, ...permissions.exceptions];
     await browser.replaceRules(compileRules(decider, situation));
     const next = nextTurningPoint(decider.knowledge.policy, lifts, now);
     if (next) browser.wakeAt(TURN, next);
   }
 
-  /** What may be passed now. @returns {Promise<Lift[]>} */
+  /** What the person may pass, by what was clicked here and what the API says. */
+  async permissions() {
+    const { acknowledgements, exceptions } = await knownPermissions();
+    return { acknowledgements: [...acknowledgements, ...(await this.lifts())], exceptions };
+  }
+
+  /** Tell the API what has waited, learn what it has granted, and put that in force. */
+  async share() {
+    const before = await knownIdentity();
+    const me = await identity();
+    const api = await this.api();
+    await tellWaiting(api);
+    const changed = await refreshPermissions(api);
+    if (changed || (me?.group ?? "") !== (before?.group ?? "")) await this.enforce();
+  }
+
+  /** What was acknowledged here and holds now. @returns {Promise<Lift[]>} */
   async lifts() {
     const all = (await browser.stored("lifts")) ?? [];
     return all.filter(({ until }) => until > Date.now() / 1000);
   }
 
-  /** Let the person pass a subject for as long as the policy says. */
-  async acknowledge(subject) {
+  /**
+   * Let the person pass a warning for as long as the policy says. The API is told first, so that it
+   * holds at the proxy, too; where it cannot be reached it holds here, and is told later.
+   * @param {{subject: string, host: string, reason: string}} what
+   */
+  async acknowledge({ subject, host, reason }) {
     const decider = await this.decider();
+    const shared = await tellAcknowledged(await this.api(), { subject, host, reason });
     const until = Date.now() / 1000 + decider.knowledge.policy.acknowledgement_seconds;
     const others = (await this.lifts()).filter((lift) => lift.subject !== subject);
     await browser.store({ lifts: [...others, { subject, until }] });
     await this.enforce();
-    return until;
+    return { until, shared };
   }
 
-  /** Judge a URL as the rules do. @param {string} url */
+  /** Judge a URL as the rules do; `lifted` tells whether the person may pass all the same. @param {string} url */
   async judge(url) {
     const decider = await this.decider();
     if (!decider) throw new Error("there is no policy yet");
     const destination = readDestination(url);
-    return { destination, verdict: decider.decide(destination, undefined, Date.now() / 1000) };
+    const [now, group] = [Date.now() / 1000, (await knownIdentity())?.group ?? ""];
+    const verdict = decider.decide(destination, undefined, now, group);
+    const host = destination.host || destination.address;
+    return { destination, verdict, lifted: isLifted(verdict, host, await this.permissions(), now) };
   }
 }
-
-/** What an acknowledgement is for: the service, or the host when no service is known. */
-export const subjectOf = (verdict, host) => verdict.service?.id ?? host;
 
 async function get(url, headers = {}) {
   const options = { headers, cache: "no-store", credentials: "omit", redirect: "error" };

@@ -3,7 +3,7 @@
 import { makeReply, useOf } from "../core/reply.js";
 import { headline } from "../core/sentences.js";
 import * as browser from "./browser.js";
-import { PROMPT, subjectOf } from "./keeper.js";
+import { PROMPT } from "./keeper.js";
 import { languageNamed, readersCode } from "./texts.js";
 
 const MAX_HOSTS = 200;
@@ -13,9 +13,7 @@ const MAX_HOSTS = 200;
  * @param {import("./keeper.js").Keeper} keeper @param {string} url
  */
 export async function stopped(keeper, url) {
-  const { destination, verdict } = await keeper.judge(url);
-  const subject = subjectOf(verdict, destination.host || destination.address);
-  const lifted = (await keeper.lifts()).some((lift) => lift.subject === subject);
+  const { verdict, lifted } = await keeper.judge(url);
   return verdict.passes || lifted ? null : verdict;
 }
 
