@@ -43,6 +43,7 @@ unit: $(STAMPS)/test
 bench: $(STAMPS)/test  ## Print the figures: decisions per second, cost over bare mitmproxy
 	$(BIN)/python -m pytest bench --benchmark-columns=median,ops,rounds
 	$(BIN)/python bench/proxy_cost.py
+	$(BIN)/python bench/extension.py
 
 lock: $(STAMPS)/test  ## Resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header \

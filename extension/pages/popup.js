@@ -8,6 +8,7 @@ import { loadedBy } from "../shell/pages.js";
 import { languageNamed, readersCode } from "../shell/texts.js";
 import { answerOf, evidenceFor } from "./answer.js";
 import { dress, make } from "./dom.js";
+import { askForMore } from "./more.js";
 
 async function show() {
   const keeper = new Keeper();
@@ -29,6 +30,7 @@ async function body(keeper, decider, language) {
     ...(await meetings(tab.id, language)),
     ...others(foreignControl(decider, hosts, Date.now() / 1000), language),
     ...evidenceFor(judged.verdict, language),
+    askForMore(judged.destination.host || judged.destination.address, await keeper.api(), language),
     make("p.actions", {}, make("a", { href: "mydata.html", target: "_blank" }, language.say("My data"))),
   ];
 }
