@@ -1,8 +1,8 @@
 """The magic host: who a worker is, told by the node itself to the worker's own extension.
 
 `GET http://sovproxy.internal/worker` is answered here, never forwarded and never resolved, and it
-is no event. Only a request with the header `X-Sovproxy-Extension: 1` gets an answer: a page on the web
-could send it after a preflight only, which gets no permission.
+is no event. Only a request with the header `X-Sovproxy-Extension: 1` gets an answer: a page on the
+web could send it after a preflight only, which gets no permission.
 """
 
 from __future__ import annotations

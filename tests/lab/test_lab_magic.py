@@ -163,3 +163,15 @@ def test_what_is_gone_on_to_in_the_browser_holds_at_the_proxy(node, api, me, ori
         return curl(node, page, me=me, trust=authority.certificate).status == 200
 
     wait_until(passes, "the proxy knows it", 15)
+
+
+def test_a_connection_opened_ahead_is_sent_to_a_new_one_after_the_grant(node, api, me, origins):
+    """Browsers do that: they would show the prompt once more, though the exception is there."""
+    client, answer = connect(node, f"zoom.us:{origins.zoom.port}", me=me)
+    assert answer.status == 200
+    with trusting(node.authority).wrap_socket(client, server_hostname="zoom.us") as secure:
+        api.grant(node.pseudonym(me), "zoom")
+        page = f"https://zoom.us:{origins.zoom.port}/"
+        wait_until(lambda: curl(node, page, me=me).exit_code == 60, "new ones are tunnelled", 15)
+        again = ask(secure, get("zoom.us", "/j/1"))
+    assert (again.status, again.fields["location"]) == (307, "/j/1")
