@@ -62,7 +62,7 @@ def _texts(language: Language) -> dict[str, Any]:
 
 
 def _manifest(browser: str) -> dict[str, Any]:
-    shared = json.loads((SOURCE / "manifest.json").read_text("utf-8"))
+    shared: dict[str, Any] = json.loads((SOURCE / "manifest.json").read_text("utf-8"))
     overlay = SOURCE / f"manifest.{browser}.json"
     own = json.loads(overlay.read_text("utf-8")) if overlay.exists() else {}
     return shared | BACKGROUND[browser] | own
