@@ -136,7 +136,7 @@ def test_the_options_take_an_address_and_show_the_policy_in_force(chromium, api)
         page = browser.context.new_page()
         page.goto(f"{browser.address}/pages/options.html")
         page.get_by_label("Adresse de sovproxy").fill(api.url)
-        page.get_by_role("button", name="Enregistrer").click()
+        page.get_by_role("button", name="Enregistrer").first.click()
         expect(page.get_by_text("fr-etat")).to_be_visible()
         assert Axe().run(page).violations_count == 0
 
