@@ -112,7 +112,6 @@ class Postgres:
         self.run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return self.url(name)
 
-
     def _signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)

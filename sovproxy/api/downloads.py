@@ -44,4 +44,3 @@ def root_certificate(path: Path, encoding: Encoding) -> bytes:
         raise ApiProblem(404, "no-certificate", detail) from error
     roots = [item for item in certificates if item.issuer == item.subject]
     return (roots or certificates)[-1].public_bytes(encoding)
-

@@ -15,7 +15,6 @@ from sovproxy.store.tables import AuditRow
 from sovproxy.store.times import from_microseconds, microseconds
 
 if TYPE_CHECKING:
-
     from sovproxy.store.database import Store
     from sovproxy.usecases.searching import FilterInput
     from sovproxy.usecases.tokens import Principal

@@ -62,7 +62,8 @@ class NameJudge:
     ) -> Mapping[str, object]:
         if query == "boom":
             raise RuntimeError("secret inside: /var/lib/sovproxy")
-        return {"query": query, "host": read_destination(query).label, "ip": ip, "group": group}
+        answer = {"query": query, "host": read_destination(query).label, "ip": ip, "group": group}
+        return answer | ({"client": client} if client else {})
 
 
 class Server:

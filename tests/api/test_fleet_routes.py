@@ -85,7 +85,9 @@ def test_a_node_that_knows_nothing_is_told_everything_and_then_nothing(node):
         "policy": None,
         "exceptions": [],
         "pseudonym_keys": {},
+        "worker_keys": {},
         "resolutions": [],
+        "api_url": "",
     }
     again = node.state(state["version"])
     assert (again.status_code, again.content) == (304, b"")

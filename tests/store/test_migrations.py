@@ -309,5 +309,3 @@ def test_entries_of_the_audit_cannot_be_changed(any_store):
     for statement in statements:
         with pytest.raises(Exception, match="only added to"), any_store.writing() as connection:
             connection.execute(text(statement))
-
-
