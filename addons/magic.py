@@ -70,7 +70,8 @@ def refuse_connect() -> http.Response:
 
 
 def _is_of_a_page(request: http.Request) -> bool:
-    return request.headers.get("origin", "").lower().startswith("http")
+    origin = str(request.headers.get("origin", ""))
+    return origin.lower().startswith("http")
 
 
 def _refuse(status: int, title: str) -> http.Response:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 IMAGES = ROOT / "docs" / "images"
-SIZE = {"width": 1280, "height": 900}
+HEIGHT = 900
 QUALITY = 80
 PAGES = {
     "overview": "/?range=7d",
@@ -79,14 +79,20 @@ def main() -> None:
             executable_path="/usr/bin/chromium",
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
-        size = SIZE | {"width": int(width)}
-        context = browser.new_context(viewport=size, locale=locale, color_scheme=scheme)
+        context = browser.new_context(
+            viewport={"width": int(width), "height": HEIGHT},
+            locale=locale,
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
         tab = context.new_page()
         tab.goto(f"{site.url}/console/sign-in")
         _take(tab, folder / "console-sign-in.webp", whole)
         jar = site.client(Role(role)).cookies.jar
         context.add_cookies(
-            [{"name": one.name, "value": one.value, "url": f"{site.url}/console/"} for one in jar]
+            [
+                {"name": one.name, "value": one.value or "", "url": f"{site.url}/console/"}
+                for one in jar
+            ]
         )
         for name in _visited(site, tab):
             _take(tab, folder / f"console-{name}.webp", whole)
@@ -152,7 +158,9 @@ def _visited(site: Site, tab: Page) -> Iterator[str]:
 
 
 def _by_clicks(site: Site, tab: Page) -> Iterator[str]:
-    go = lambda path: tab.goto(f"{site.url}/console{path}")  # noqa: E731  # a short word
+    def go(path: str) -> None:
+        tab.goto(f"{site.url}/console{path}")
+
     for name, path, link in (
         ("event", "/events?last=7d&service=zoom", "#rows a"),
         ("exception", "/exceptions", "article h2 a"),
