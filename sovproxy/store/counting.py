@@ -213,7 +213,7 @@ def _numbers(
             yield from _of_tallies(connection, store, piece, width)
             continue
         tests = tests_of(connection, store, wanted) if tests is None else tests
-        yield from _of_events(connection, store, wanted, tests, piece, width)
+        yield from _of_events(connection, store, wanted, tests, piece, width=width)
         if not wanted.fits_no_rollup:
             yield from _of_rollups(connection, piece, width)
 
@@ -238,6 +238,7 @@ def _of_events(
     wanted: Filter,
     tests: Sequence[Test],
     piece: Piece,
+    *,
     width: int,
 ) -> Iterator[Numbered]:
     look = scan(connection, store, wanted, tests=tests, begin=piece.begin, end=piece.end)

@@ -206,6 +206,7 @@ def answer(
     found: str,
     node: str,
     now: datetime,
+    *,
     by: Principal | None = None,
 ) -> bool:
     """Take a node's answer; an empty one says that this node does not know.

@@ -121,7 +121,7 @@ def resolution(
 ) -> None:
     """Take a node's answer to the question whom a pseudonym stands for; two people asked it."""
     now = services.clock()
-    if not answer(services.store, resolution_id, told.found, told.node, now, principal):
+    if not answer(services.store, resolution_id, told.found, told.node, now, by=principal):
         raise ApiProblem(410, "not-waiting", "this question waits for no answer (any more)")
 
 

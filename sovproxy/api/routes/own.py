@@ -118,6 +118,7 @@ async def my_permissions(
     services: ServicesDep,
     limits: LimitsDep,
     me: Me,
+    *,
     if_none_match: Annotated[str, Header(max_length=100)] = "",
 ) -> Response:
     """Give what lets the worker pass: acknowledgements and exceptions in force."""
