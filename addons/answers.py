@@ -18,14 +18,14 @@ from sovproxy.prompt.goon import FIELD_DETAIL, FIELD_REASON, FIELD_TOKEN, MAX_DE
 from sovproxy.prompt.languages import language_for
 from sovproxy.prompt.page import render_asked, render_mishap, render_page
 from sovproxy.prompt.problem import render_problem
-from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal, is_local_path
+from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal, is_local_path
 
 from . import asking
 
 if TYPE_CHECKING:
     from sovproxy.events.event import Event
     from sovproxy.prompt.languages import Language
-    from sovproxy.usecases.node import Client, Node, Passage
+    from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 GO_ON_PATH = "/.well-known/sovproxy/go-on"
 """Where a prompt's form is sent, on the very origin that was stopped."""

@@ -20,13 +20,13 @@ from sovproxy.prompt.asking import (
     is_why,
 )
 from sovproxy.prompt.facts import Ask, AskedFacts, Mishap
-from sovproxy.usecases.acknowledging import MAX_TOKEN, Offer, Refusal
+from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from sovproxy.usecases.node import Client, Node, Passage
+    from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 ASK_PATH = "/.well-known/sovproxy/ask"
 """Where the form is sent, on the very origin that was stopped."""

@@ -15,7 +15,7 @@ from sovproxy.events.event import Outcome
 from . import answers, first_bytes, layers
 
 if TYPE_CHECKING:
-    from sovproxy.usecases.node import Client, Node, Passage
+    from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 
 def close(subject: object) -> None:

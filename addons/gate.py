@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.context import Context
     from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-    from sovproxy.usecases.node import Client, Node, Passage
+    from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from . import answers
 if TYPE_CHECKING:
     from mitmproxy import http
 
-    from sovproxy.usecases.node import Client, Node
+    from sovproxy.usecases.nodes.node import Client, Node
 
 HOST: Final = "sovproxy.internal"
 PATH: Final = "/worker"

@@ -13,7 +13,7 @@ from sovproxy_addons.gate import Gate  # type: ignore[import-not-found]  # see p
 
 from sovproxy.errors import SovproxyError
 from sovproxy.settings import Settings
-from sovproxy.usecases.node import Node
+from sovproxy.usecases.nodes.node import Node
 
 if TYPE_CHECKING:
     from mitmproxy.connection import Client

@@ -12,8 +12,8 @@ from sovproxy.events.event import Event
 from sovproxy.events.export import ExportFormat
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.exporting import export
-from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.analysis.exporting import export
+from sovproxy.usecases.analysis.searching import FilterInput
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 

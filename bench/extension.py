@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from sovproxy.enforce.bundle import make_bundle  # noqa: E402  # needs the path
 from sovproxy.settings import Settings  # noqa: E402
-from sovproxy.usecases.judging import Judge  # noqa: E402
+from sovproxy.usecases.policy.judging import Judge  # noqa: E402
 from tests.extension.conftest import ARGS, Api, _load_builder  # noqa: E402
 from tests.extension.sites import names_here, serving  # noqa: E402
 

@@ -14,7 +14,7 @@ from export import an_event
 from sovproxy.receivers import Begin, Body, SyslogReceiver
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.forwarding import Forwarding
+from sovproxy.usecases.upkeep.forwarding import Forwarding
 
 
 def swallow(server: socket.socket) -> None:

@@ -39,7 +39,7 @@ from sovproxy.store.database import Store, open_store, sqlite_url
 from sovproxy.store.records import insert_columns, insert_records
 from sovproxy.store.times import microseconds
 from sovproxy.store.upkeep import store_size
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

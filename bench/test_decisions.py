@@ -26,7 +26,7 @@ from sovproxy.decide.decider import Decider
 from sovproxy.decide.destination import ChosenBy, Destination
 from sovproxy.decide.normalise import read_host
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,7 +15,7 @@ from sovproxy.cli.main import app
 from sovproxy.policy import docs as policy_docs
 from sovproxy.receivers import FileReceiver, SyslogReceiver
 from sovproxy.settings import Settings
-from sovproxy.usecases.measuring import metrics_table
+from sovproxy.usecases.upkeep.measuring import metrics_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

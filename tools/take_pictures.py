@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sovproxy.settings import Settings  # noqa: E402  # the checkout's own, and its tests
-from sovproxy.usecases import findings  # noqa: E402
-from sovproxy.usecases.exception_desk import Desk  # noqa: E402
-from sovproxy.usecases.exception_models import ExceptionInput  # noqa: E402
-from sovproxy.usecases.findings import FindingInput  # noqa: E402
-from sovproxy.usecases.tokens import Principal, Role  # noqa: E402
+from sovproxy.usecases.access.tokens import Principal, Role  # noqa: E402
+from sovproxy.usecases.analysis import findings  # noqa: E402
+from sovproxy.usecases.analysis.findings import FindingInput  # noqa: E402
+from sovproxy.usecases.worker.exception_desk import Desk  # noqa: E402
+from sovproxy.usecases.worker.exception_models import ExceptionInput  # noqa: E402
 from tests.console.conftest import Site, traffic  # noqa: E402
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.signing_in import address_of, record_failure
 from sovproxy.api.throttle import network
-from sovproxy.usecases.sessions import find_session
-from sovproxy.usecases.tokens import Principal, Role, authenticate
+from sovproxy.usecases.access.sessions import find_session
+from sovproxy.usecases.access.tokens import Principal, Role, authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
 
     from sovproxy.api.throttle import Throttle
-    from sovproxy.usecases.workers import WorkerKeys
+    from sovproxy.usecases.access.workers import WorkerKeys
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = 'Bearer realm="sovproxy"'

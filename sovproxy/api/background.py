@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
-from sovproxy.usecases.keeping import INTERVAL_SECONDS, run_retention
-from sovproxy.usecases.resolving_clients import lapse
+from sovproxy.usecases.analysis.resolving_clients import lapse
+from sovproxy.usecases.upkeep.keeping import INTERVAL_SECONDS, run_retention
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sovproxy.api.services import Services
-    from sovproxy.usecases.keeping import RetentionRun
+    from sovproxy.usecases.upkeep.keeping import RetentionRun
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from sovproxy.usecases.sessions import LIFETIME
+from sovproxy.usecases.access.sessions import LIFETIME
 
 if TYPE_CHECKING:
     from fastapi import Request, Response

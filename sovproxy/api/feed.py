@@ -21,8 +21,8 @@ from sovproxy.store.database import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sovproxy.usecases.fleet import Fleet, Snapshot
-    from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.access.tokens import Principal
+    from sovproxy.usecases.nodes.fleet import Fleet, Snapshot
 
 log = logging.getLogger(__name__)
 

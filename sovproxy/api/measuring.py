@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from sovproxy.usecases.measuring import Measures
+    from sovproxy.usecases.upkeep.measuring import Measures
 
 NO_ROUTE: Final = "none"
 _FAILED: Final = 500

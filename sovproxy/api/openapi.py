@@ -11,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from sovproxy.api.access import access_rows
 from sovproxy.api.problems import MEDIA_TYPE, ProblemDetail
-from sovproxy.usecases.ingest import IngestBatch
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.nodes.ingest import IngestBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sovproxy.api.problems import RETRY_SECONDS, FieldError, problem_response
 from sovproxy.errors import InvalidFile
 from sovproxy.events.text import clean_text
-from sovproxy.usecases.drafting import NoSuchDraft, NotYourDraft, TooManyDrafts
-from sovproxy.usecases.policies import NoSuchVersion, PolicyConflict
-from sovproxy.usecases.simulation import InvalidSimulation
-from sovproxy.usecases.turns import Busy
+from sovproxy.usecases.policy.drafting import NoSuchDraft, NotYourDraft, TooManyDrafts
+from sovproxy.usecases.policy.policies import NoSuchVersion, PolicyConflict
+from sovproxy.usecases.policy.simulation import InvalidSimulation
+from sovproxy.usecases.upkeep.turns import Busy
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request

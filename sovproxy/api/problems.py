@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from sovproxy.api.headers import SECURITY_HEADERS
 from sovproxy.events.text import clean_text
 from sovproxy.store.database import StoreUnavailable
-from sovproxy.usecases.analytics import InvalidRange
-from sovproxy.usecases.ingest import InvalidBatch
-from sovproxy.usecases.searching import InvalidCursor
+from sovproxy.usecases.analysis.analytics import InvalidRange
+from sovproxy.usecases.analysis.searching import InvalidCursor
+from sovproxy.usecases.nodes.ingest import InvalidBatch
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:

@@ -14,18 +14,18 @@ from fastapi import Depends, Request
 from sovproxy.atlas.load import Atlas, load_atlas
 from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.exception_desk import DEFAULT_MAX_DAYS
-from sovproxy.usecases.forwarding import Forwarding
-from sovproxy.usecases.local_catalogue import LocalCatalogue  # noqa: TC001  # as above
-from sovproxy.usecases.measuring import Measures
-from sovproxy.usecases.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.policy.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.policy.local_catalogue import LocalCatalogue  # noqa: TC001  # as above
+from sovproxy.usecases.policy.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.upkeep.forwarding import Forwarding
+from sovproxy.usecases.upkeep.measuring import Measures
+from sovproxy.usecases.worker.exception_desk import DEFAULT_MAX_DAYS
 
 
 class Judge(Protocol):
-    """What answers `check`: `sovproxy.usecases.judging.Judge` does."""
+    """What answers `check`: `sovproxy.usecases.policy.judging.Judge` does."""
 
     def check(
         self, query: str, ip: str = "", group: str = "", client: str = ""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from sovproxy.api.cookies import session_secret
 from sovproxy.events.text import clean_text
-from sovproxy.usecases.accounts import MAX_LOGIN
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.own_account import BadSignIn, known_login, sign_in
-from sovproxy.usecases.sessions import Session, close_session, open_session
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.accounts import MAX_LOGIN
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.own_account import BadSignIn, known_login, sign_in
+from sovproxy.usecases.access.sessions import Session, close_session, open_session
+from sovproxy.usecases.access.tokens import Principal, Role
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,16 +12,16 @@ from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
-from sovproxy.usecases.bundles import Bundles
-from sovproxy.usecases.exceptions import ExceptionsInForce
-from sovproxy.usecases.fleet import fleet_keys
-from sovproxy.usecases.forwarding import Forwarding
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.local_catalogue import LocalCatalogue
-from sovproxy.usecases.oidc import Provider
-from sovproxy.usecases.oidc_settings import read_oidc
-from sovproxy.usecases.policies import PolicyDesk
-from sovproxy.usecases.workers import WorkerKeys
+from sovproxy.usecases.access.oidc import Provider
+from sovproxy.usecases.access.oidc_settings import read_oidc
+from sovproxy.usecases.access.workers import WorkerKeys
+from sovproxy.usecases.nodes.fleet import fleet_keys
+from sovproxy.usecases.policy.bundles import Bundles
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.policy.local_catalogue import LocalCatalogue
+from sovproxy.usecases.policy.policies import PolicyDesk
+from sovproxy.usecases.upkeep.forwarding import Forwarding
+from sovproxy.usecases.worker.exceptions import ExceptionsInForce
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

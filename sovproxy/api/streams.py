@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.access.tokens import Principal
 
 MAX_STREAMS: Final = 32
 MAX_PER_TOKEN: Final = 4

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sovproxy.api.problems import ApiProblem
-from sovproxy.usecases.findings import NoSuchFinding, TooManyNotes
-from sovproxy.usecases.resolving_clients import (
+from sovproxy.usecases.analysis.findings import NoSuchFinding, TooManyNotes
+from sovproxy.usecases.analysis.resolving_clients import (
     NoSuchResolution,
     NotWaiting,
     SamePerson,
     TooManyResolutions,
 )
-from sovproxy.usecases.search_words import InvalidSearch
-from sovproxy.usecases.suppressing import NoSuchSuppression, TooManySuppressions
-from sovproxy.usecases.views import NoSuchView, NotYourView, TooManyViews
+from sovproxy.usecases.analysis.search_words import InvalidSearch
+from sovproxy.usecases.analysis.suppressing import NoSuchSuppression, TooManySuppressions
+from sovproxy.usecases.analysis.views import NoSuchView, NotYourView, TooManyViews
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

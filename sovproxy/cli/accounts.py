@@ -13,16 +13,16 @@ import typer
 from sovproxy.cli.exits import or_exit
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases import accounts
-from sovproxy.usecases.accounts import AccountProblem
-from sovproxy.usecases.tokens import Role, command_line  # Typer reads annotations
+from sovproxy.usecases.access import accounts
+from sovproxy.usecases.access.accounts import AccountProblem
+from sovproxy.usecases.access.tokens import Role, command_line  # Typer reads annotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sovproxy.store.database import Store
-    from sovproxy.usecases.accounts import AccountFacts
-    from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.access.accounts import AccountFacts
+    from sovproxy.usecases.access.tokens import Principal
 
 app = typer.Typer(name="accounts", no_args_is_help=True, help=__doc__)
 

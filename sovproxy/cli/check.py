@@ -14,8 +14,8 @@ from sovproxy.cli.exits import FINDINGS, USAGE, or_exit
 from sovproxy.decide.exceptions import Exceptions
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.exceptions import in_force
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.worker.exceptions import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

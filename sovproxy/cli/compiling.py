@@ -11,7 +11,7 @@ import typer
 from sovproxy.cli.exits import USAGE, or_exit
 from sovproxy.enforce.browser_policies import Installation, chromium_policy, firefox_policy
 from sovproxy.settings import Settings
-from sovproxy.usecases.bundles import key_set, load_key
+from sovproxy.usecases.policy.bundles import key_set, load_key
 
 if TYPE_CHECKING:
     from typing import Any

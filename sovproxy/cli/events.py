@@ -31,9 +31,9 @@ from sovproxy.events.text import clean_text, visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.store.queries import arrived_after, last_arrival
-from sovproxy.usecases.auditing import Act
-from sovproxy.usecases.exporting import export as export_parts
-from sovproxy.usecases.searching import FilterInput, count_matching, search_all
+from sovproxy.usecases.access.auditing import Act
+from sovproxy.usecases.analysis.exporting import export as export_parts
+from sovproxy.usecases.analysis.searching import FilterInput, count_matching, search_all
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:

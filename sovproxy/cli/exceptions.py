@@ -17,18 +17,18 @@ from sovproxy.decide.exceptions import Scope  # Typer reads annotations
 from sovproxy.events.text import visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases import exceptions as usecase
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.exception_desk import Desk
-from sovproxy.usecases.exception_models import ExceptionQuery, GrantInput, State
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.worker import exceptions as usecase
+from sovproxy.usecases.worker.exception_desk import Desk
+from sovproxy.usecases.worker.exception_models import ExceptionQuery, GrantInput, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
     from sovproxy.store.database import Store
-    from sovproxy.usecases.exception_models import ExceptionDetail, ExceptionFacts
+    from sovproxy.usecases.worker.exception_models import ExceptionDetail, ExceptionFacts
 
 app = typer.Typer(name="exceptions", no_args_is_help=True, help=__doc__)
 

@@ -6,14 +6,14 @@ import os
 import pwd
 from typing import TYPE_CHECKING
 
-from sovproxy.usecases.auditing import given, record_act
-from sovproxy.usecases.tokens import command_line
+from sovproxy.usecases.access.auditing import given, record_act
+from sovproxy.usecases.access.tokens import command_line
 
 if TYPE_CHECKING:
     from sovproxy.store.database import Store
-    from sovproxy.usecases.auditing import Act
-    from sovproxy.usecases.searching import FilterInput
-    from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.access.auditing import Act
+    from sovproxy.usecases.access.tokens import Principal
+    from sovproxy.usecases.analysis.searching import FilterInput
 
 
 def record_look(store: Store, what: Act, wanted: FilterInput, rows: int) -> None:

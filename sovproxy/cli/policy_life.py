@@ -19,8 +19,9 @@ from sovproxy.policy.compare import compare
 from sovproxy.policy.load import find_policy, read_bytes
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.policies import (
+from sovproxy.usecases.access.tokens import Principal, command_line
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.policy.policies import (
     MAX_COMMENT,
     Deed,
     NoSuchVersion,
@@ -29,16 +30,15 @@ from sovproxy.usecases.policies import (
     version_page,
     version_text,
 )
-from sovproxy.usecases.simulation import InvalidSimulation, SimulationInput
-from sovproxy.usecases.tokens import Principal, command_line
+from sovproxy.usecases.policy.simulation import InvalidSimulation, SimulationInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sovproxy.policy.compare import Difference
     from sovproxy.store.database import Store
-    from sovproxy.usecases.policies import Version
-    from sovproxy.usecases.simulation import Simulation
+    from sovproxy.usecases.policy.policies import Version
+    from sovproxy.usecases.policy.simulation import Simulation
 
 _AGO: Final = re.compile(r"([0-9]{1,5})([hd])")
 _UNITS: Final = {"h": "hours", "d": "days"}

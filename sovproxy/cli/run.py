@@ -14,10 +14,10 @@ from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.accounts import first_link
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.running import Supervisor, processes_of
-from sovproxy.usecases.tokens import ensure_node_token
+from sovproxy.usecases.access.accounts import first_link
+from sovproxy.usecases.access.tokens import ensure_node_token
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.upkeep.running import Supervisor, processes_of
 
 
 def run() -> None:

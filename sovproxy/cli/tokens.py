@@ -16,14 +16,14 @@ from sovproxy.events.text import visible
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.store.times import from_microseconds
-from sovproxy.usecases import tokens
-from sovproxy.usecases.tokens import Role, command_line
+from sovproxy.usecases.access import tokens
+from sovproxy.usecases.access.tokens import Role, command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sovproxy.store.database import Store
-    from sovproxy.usecases.tokens import TokenFacts
+    from sovproxy.usecases.access.tokens import TokenFacts
 
 app = typer.Typer(name="tokens", no_args_is_help=True, help=__doc__)
 

@@ -14,9 +14,14 @@ from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView, View
 from sovproxy.prompt.languages import mark
 from sovproxy.store.times import from_microseconds
-from sovproxy.usecases import accounts, tokens
-from sovproxy.usecases.accounts import ACCOUNT_ROLES, LINK_LIFETIME, AccountProblem, NoSuchAccount
-from sovproxy.usecases.tokens import InvalidToken, Role
+from sovproxy.usecases.access import accounts, tokens
+from sovproxy.usecases.access.accounts import (
+    ACCOUNT_ROLES,
+    LINK_LIFETIME,
+    AccountProblem,
+    NoSuchAccount,
+)
+from sovproxy.usecases.access.tokens import InvalidToken, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

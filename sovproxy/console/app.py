@@ -39,7 +39,7 @@ from sovproxy.console.view import Console
 
 if TYPE_CHECKING:
     from sovproxy.api.services import Services
-    from sovproxy.usecases.judging import Judge
+    from sovproxy.usecases.policy.judging import Judge
 
 PAGES = (
     overview.router,

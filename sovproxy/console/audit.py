@@ -14,8 +14,8 @@ from sovproxy.console.frame import Shown, render
 from sovproxy.console.view import SignedInView, View
 from sovproxy.events.export import csv_line
 from sovproxy.events.text import clean_text
-from sovproxy.usecases.auditing import Act, AuditEntry, AuditFilter, audit_page, record_act
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.auditing import Act, AuditEntry, AuditFilter, audit_page, record_act
+from sovproxy.usecases.access.tokens import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 from sovproxy.console.failures import Refused
 from sovproxy.console.findings import ReviewerView, words
 from sovproxy.console.frame import render
-from sovproxy.usecases.candidates import candidates
-from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.analysis.candidates import candidates
+from sovproxy.usecases.analysis.searching import FilterInput
 
 router = APIRouter(prefix="/catalogue/candidates")
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Response
 from sovproxy.console.frame import render
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.decide.words import Verification
-from sovproxy.usecases.local_catalogue import Kind
+from sovproxy.usecases.policy.local_catalogue import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

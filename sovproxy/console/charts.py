@@ -23,7 +23,7 @@ from sovproxy.decide.words import Action
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sovproxy.usecases.analytics import Bucket
+    from sovproxy.usecases.analysis.analytics import Bucket
 
 LIBRARY: Final = "plotly.min.js"
 """The name under which pages load Plotly."""

@@ -16,18 +16,18 @@ from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
 from sovproxy.store.upkeep import store_size
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.forwarding import NoSuchReceiver, NotDelivered
-from sovproxy.usecases.health import LOW_DISK_BYTES
-from sovproxy.usecases.keeping import INTERVAL_SECONDS, kept, last_runs
-from sovproxy.usecases.searching import FilterInput, search_page
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.searching import FilterInput, search_page
+from sovproxy.usecases.upkeep.forwarding import NoSuchReceiver, NotDelivered
+from sovproxy.usecases.upkeep.health import LOW_DISK_BYTES
+from sovproxy.usecases.upkeep.keeping import INTERVAL_SECONDS, kept, last_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sovproxy.console.view import View
-    from sovproxy.usecases.keeping import RetentionRun
+    from sovproxy.usecases.upkeep.keeping import RetentionRun
 
 router = APIRouter()
 

@@ -22,9 +22,9 @@ from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind, Outcome, Transport
 from sovproxy.store.filters import Facet
 from sovproxy.store.queries import get_event
-from sovproxy.usecases.analytics import InvalidRange, facets, histogram
-from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.search_words import (
+from sovproxy.usecases.access.auditing import Act, given, record_act
+from sovproxy.usecases.analysis.analytics import InvalidRange, facets, histogram
+from sovproxy.usecases.analysis.search_words import (
     COLUMNS,
     DEFAULT_SPAN,
     MAX_TEXT,
@@ -32,21 +32,21 @@ from sovproxy.usecases.search_words import (
     InvalidSearch,
     read_text,
 )
-from sovproxy.usecases.searching import (
+from sovproxy.usecases.analysis.searching import (
     FilterInput,
     InvalidCursor,
     count_connections,
     search_page,
 )
-from sovproxy.usecases.suppressing import hiding, leaving_out, suppressions
-from sovproxy.usecases.views import first_view, list_views
+from sovproxy.usecases.analysis.suppressing import hiding, leaving_out, suppressions
+from sovproxy.usecases.analysis.views import first_view, list_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sovproxy.console.view import View
-    from sovproxy.usecases.analytics import Histogram
-    from sovproxy.usecases.suppressing import Suppression
+    from sovproxy.usecases.analysis.analytics import Histogram
+    from sovproxy.usecases.analysis.suppressing import Suppression
 
 router = APIRouter(prefix="/events")
 

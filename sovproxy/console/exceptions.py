@@ -18,10 +18,12 @@ from sovproxy.console.names import Names
 from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import exceptions as usecase
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.exception_desk import Desk
-from sovproxy.usecases.exception_models import (
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.searching import Order
+from sovproxy.usecases.worker import exceptions as usecase
+from sovproxy.usecases.worker.exception_desk import Desk
+from sovproxy.usecases.worker.exception_models import (
     CannotBeExcepted,
     ExceptionConflict,
     ExceptionQuery,
@@ -30,8 +32,6 @@ from sovproxy.usecases.exception_models import (
     State,
     UnknownException,
 )
-from sovproxy.usecases.searching import Order
-from sovproxy.usecases.tokens import Role
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sovproxy.console.view import View
     from sovproxy.decide.describe import Json
     from sovproxy.prompt.languages import Language
-    from sovproxy.usecases.exception_models import ExceptionDetail, ExceptionFacts
+    from sovproxy.usecases.worker.exception_models import ExceptionDetail, ExceptionFacts
 
 router = APIRouter(prefix="/exceptions")
 

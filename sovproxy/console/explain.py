@@ -11,7 +11,7 @@ from sovproxy.console.frame import render
 from sovproxy.console.policy_forms import desk_of, draft_of, may_draft
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.errors import InvalidFile
-from sovproxy.usecases.drafting import list_drafts
+from sovproxy.usecases.policy.drafting import list_drafts
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View

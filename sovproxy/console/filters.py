@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sovproxy.console.failures import Refused
 from sovproxy.console.links import link
-from sovproxy.usecases.search_words import (
+from sovproxy.usecases.analysis.search_words import (
     COLUMNS,
     DEFAULT_COLUMNS,
     FIELDS,
@@ -22,7 +22,7 @@ from sovproxy.usecases.search_words import (
     read_words,
     to_text,
 )
-from sovproxy.usecases.searching import FilterInput, Order
+from sovproxy.usecases.analysis.searching import FilterInput, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

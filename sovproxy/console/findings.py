@@ -18,8 +18,9 @@ from sovproxy.console.names import Names
 from sovproxy.console.notices import done
 from sovproxy.console.view import View, signed_in
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import findings as usecase
-from sovproxy.usecases.findings import (
+from sovproxy.usecases.access.tokens import MAY_SEE_EVENTS
+from sovproxy.usecases.analysis import findings as usecase
+from sovproxy.usecases.analysis.findings import (
     MAX_PAGE,
     FindingChange,
     FindingFilter,
@@ -28,7 +29,7 @@ from sovproxy.usecases.findings import (
     NoSuchFinding,
     TooManyNotes,
 )
-from sovproxy.usecases.suppressing import (
+from sovproxy.usecases.analysis.suppressing import (
     DEFAULT_DAYS,
     MAX_DAYS,
     NoSuchSuppression,
@@ -39,7 +40,6 @@ from sovproxy.usecases.suppressing import (
     suppress,
     suppressions,
 )
-from sovproxy.usecases.tokens import MAY_SEE_EVENTS
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sovproxy.usecases.analytics import OTHER
+from sovproxy.usecases.analysis.analytics import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sovproxy.console.names import Names
-    from sovproxy.usecases.analytics import Flow
+    from sovproxy.usecases.analysis.analytics import Flow
 
 STRONGEST = 3
 """So many flows are told in the sentence that stands for the picture."""

@@ -17,14 +17,14 @@ from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads a
 from sovproxy.decide.words import Verification
 from sovproxy.errors import InvalidFile
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.local_catalogue import (
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.policy.local_catalogue import (
     MAX_TEXT,
     Kind,
     LocalCatalogue,
     NoSuchEntry,
     to_yaml,
 )
-from sovproxy.usecases.tokens import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

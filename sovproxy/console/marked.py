@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sovproxy.usecases.findings import FindingKind, findings_of
+from sovproxy.usecases.analysis.findings import FindingKind, findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sovproxy.events.event import Event
     from sovproxy.store.database import Store
     from sovproxy.store.findings import Thing
-    from sovproxy.usecases.findings import FindingRecord
-    from sovproxy.usecases.searching import Counts
+    from sovproxy.usecases.analysis.findings import FindingRecord
+    from sovproxy.usecases.analysis.searching import Counts
 
 MARKABLE: Final = ("service", "operator", "asn")
 """Facets whose values can be marked."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from sovproxy.console.links import link
 from sovproxy.console.view import READERS
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.exceptions import count_waiting
-from sovproxy.usecases.findings import count_new
-from sovproxy.usecases.resolving_clients import count_waiting as count_to_decide
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.findings import count_new
+from sovproxy.usecases.analysis.resolving_clients import count_waiting as count_to_decide
+from sovproxy.usecases.worker.exceptions import count_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

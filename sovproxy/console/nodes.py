@@ -13,12 +13,12 @@ from sovproxy.console.frame import render
 from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.fleet import NodeState, NoSuchNode, forget_node, list_nodes
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.nodes.fleet import NodeState, NoSuchNode, forget_node, list_nodes
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View
-    from sovproxy.usecases.fleet import NodeList
+    from sovproxy.usecases.nodes.fleet import NodeList
 
 router = APIRouter(prefix="/nodes")
 

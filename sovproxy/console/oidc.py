@@ -23,12 +23,12 @@ from sovproxy.console.links import own_path
 from sovproxy.console.sign_in import sign_in_form
 from sovproxy.console.view import AnonymousView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.oidc import NoAccess, person_principal
-from sovproxy.usecases.oidc_http import BadAnswer, ProviderUnavailable
+from sovproxy.usecases.access.oidc import NoAccess, person_principal
+from sovproxy.usecases.access.oidc_http import BadAnswer, ProviderUnavailable
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View
-    from sovproxy.usecases.oidc import Provider
+    from sovproxy.usecases.access.oidc import Provider
 
 router = APIRouter(prefix="/oidc")
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from sovproxy.console.links import link
 from sovproxy.console.sign_in import begin
 from sovproxy.console.view import AnonymousView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import accounts
-from sovproxy.usecases.accounts import AccountProblem, LinkFacts, LinkUsedUp
-from sovproxy.usecases.passwords import WeakPassword
+from sovproxy.usecases.access import accounts
+from sovproxy.usecases.access.accounts import AccountProblem, LinkFacts, LinkUsedUp
+from sovproxy.usecases.access.passwords import WeakPassword
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from sovproxy.console.frame import render
 from sovproxy.console.links import link
 from sovproxy.console.names import Names
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.analytics import Bucket, Overview, Range, new_in_range, overview
-from sovproxy.usecases.exposure import OUTSIDE
-from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.analysis.analytics import Bucket, Overview, Range, new_in_range, overview
+from sovproxy.usecases.analysis.exposure import OUTSIDE
+from sovproxy.usecases.analysis.searching import FilterInput
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View

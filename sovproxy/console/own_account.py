@@ -17,15 +17,15 @@ from sovproxy.console.notices import done
 from sovproxy.console.one_time_links import NOT_ALIKE
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import own_account, sessions
-from sovproxy.usecases.accounts import AccountProblem, get_account
-from sovproxy.usecases.passwords import WeakPassword
+from sovproxy.usecases.access import own_account, sessions
+from sovproxy.usecases.access.accounts import AccountProblem, get_account
+from sovproxy.usecases.access.passwords import WeakPassword
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sovproxy.console.view import View
-    from sovproxy.usecases.accounts import AccountFacts
+    from sovproxy.usecases.access.accounts import AccountFacts
 
 router = APIRouter(prefix="/account")
 

@@ -26,14 +26,14 @@ from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads a
 from sovproxy.errors import InvalidFile
 from sovproxy.policy.compare import compare
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import drafting
-from sovproxy.usecases.policies import PolicyConflict
-from sovproxy.usecases.simulation import SimulationInput
-from sovproxy.usecases.turns import Busy
+from sovproxy.usecases.policy import drafting
+from sovproxy.usecases.policy.policies import PolicyConflict
+from sovproxy.usecases.policy.simulation import SimulationInput
+from sovproxy.usecases.upkeep.turns import Busy
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View
-    from sovproxy.usecases.simulation import Simulation
+    from sovproxy.usecases.policy.simulation import Simulation
 
 router = APIRouter()
 

@@ -30,7 +30,7 @@ from sovproxy.console.words import word
 from sovproxy.errors import InvalidFile
 from sovproxy.policy.edit import CannotEdit, group_ids, rule_ids
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import drafting
+from sovproxy.usecases.policy import drafting
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 from sovproxy.console.failures import Refused
 from sovproxy.policy.applied import MAX_TEXT_BYTES
 from sovproxy.policy.edit import value_of, with_value
-from sovproxy.usecases import drafting
-from sovproxy.usecases.drafting import Saving
-from sovproxy.usecases.policies import MAX_COMMENT, Deed
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.policy import drafting
+from sovproxy.usecases.policy.drafting import Saving
+from sovproxy.usecases.policy.policies import MAX_COMMENT, Deed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sovproxy.console.view import View
-    from sovproxy.usecases.drafting import DraftText
-    from sovproxy.usecases.policies import PolicyDesk
+    from sovproxy.usecases.policy.drafting import DraftText
+    from sovproxy.usecases.policy.policies import PolicyDesk
 
 DRAFTERS: Final = frozenset({Role.ANALYST, Role.ADMIN})
 """Who may write drafts and simulate them. Only admins apply."""

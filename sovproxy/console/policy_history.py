@@ -14,7 +14,7 @@ from sovproxy.console.policy_forms import deed_of, desk_of, may_apply, number_in
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.errors import InvalidFile
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.policies import (
+from sovproxy.usecases.policy.policies import (
     NoSuchVersion,
     PolicyConflict,
     version_page,
@@ -23,7 +23,7 @@ from sovproxy.usecases.policies import (
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View
-    from sovproxy.usecases.policies import VersionText
+    from sovproxy.usecases.policy.policies import VersionText
 
 router = APIRouter()
 

@@ -14,13 +14,13 @@ from sovproxy.console.policy_forms import ACTIONS, desk_of, draft_of, may_draft,
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.errors import InvalidFile
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import drafting
-from sovproxy.usecases.simulation import SimulationInput
-from sovproxy.usecases.turns import Busy
+from sovproxy.usecases.policy import drafting
+from sovproxy.usecases.policy.simulation import SimulationInput
+from sovproxy.usecases.upkeep.turns import Busy
 
 if TYPE_CHECKING:
     from sovproxy.console.view import View
-    from sovproxy.usecases.simulation import Simulation
+    from sovproxy.usecases.policy.simulation import Simulation
 
 router = APIRouter()
 

@@ -15,22 +15,22 @@ from sovproxy.console.notices import done
 from sovproxy.console.policy_forms import desk_of
 from sovproxy.policy.edit import rule_ids
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.drafting import Saving, TooManyDrafts, save_draft
-from sovproxy.usecases.findings import (
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.analysis.findings import (
     FindingChange,
     FindingState,
     NoSuchFinding,
     TooManyNotes,
     change_finding,
 )
-from sovproxy.usecases.raising import RuleWish, propose
+from sovproxy.usecases.analysis.raising import RuleWish, propose
+from sovproxy.usecases.policy.drafting import Saving, TooManyDrafts, save_draft
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sovproxy.console.view import View
-    from sovproxy.usecases.raising import Proposal
+    from sovproxy.usecases.analysis.raising import Proposal
 
 router = APIRouter(prefix="/findings/raise")
 

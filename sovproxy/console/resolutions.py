@@ -13,8 +13,8 @@ from sovproxy.console.frame import render
 from sovproxy.console.notices import done
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import resolving_clients as usecase
-from sovproxy.usecases.resolving_clients import (
+from sovproxy.usecases.analysis import resolving_clients as usecase
+from sovproxy.usecases.analysis.resolving_clients import (
     APPROVERS,
     REQUESTERS,
     Decision,

@@ -12,10 +12,10 @@ from sovproxy.console.forms import CheckedForm  # noqa: TC001  # FastAPI reads a
 from sovproxy.console.frame import render
 from sovproxy.console.notices import done
 from sovproxy.prompt.languages import mark
-from sovproxy.usecases import views as usecase
-from sovproxy.usecases.search_words import InvalidSearch
-from sovproxy.usecases.tokens import Role
-from sovproxy.usecases.views import (
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis import views as usecase
+from sovproxy.usecases.analysis.search_words import InvalidSearch
+from sovproxy.usecases.analysis.views import (
     NoSuchView,
     NotYourView,
     TooManyViews,

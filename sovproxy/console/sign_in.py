@@ -25,10 +25,10 @@ from sovproxy.console.view import (  # FastAPI reads annotations
     AnonymousView,
     SignedInView,
 )
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.own_account import BadSignIn
-from sovproxy.usecases.sessions import close_session
-from sovproxy.usecases.tokens import Principal, authenticate
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.own_account import BadSignIn
+from sovproxy.usecases.access.sessions import close_session
+from sovproxy.usecases.access.tokens import Principal, authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

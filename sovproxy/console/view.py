@@ -11,16 +11,16 @@ from fastapi import Depends, HTTPException, Request
 from sovproxy.api.cookies import session_secret
 from sovproxy.console.languages import COOKIE, pick_language
 from sovproxy.console.links import BASE
-from sovproxy.usecases.sessions import Session, find_session
-from sovproxy.usecases.tokens import MAY_SEE_EVENTS, Role
+from sovproxy.usecases.access.sessions import Session, find_session
+from sovproxy.usecases.access.tokens import MAY_SEE_EVENTS, Role
 
 if TYPE_CHECKING:
     from sovproxy.api.services import Services
     from sovproxy.api.throttle import Throttle
     from sovproxy.prompt.languages import Language
     from sovproxy.store.database import Store
-    from sovproxy.usecases.judging import Judge
-    from sovproxy.usecases.tokens import Principal
+    from sovproxy.usecases.access.tokens import Principal
+    from sovproxy.usecases.policy.judging import Judge
 
 READERS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 """Who may read the console. Nodes and workers have no page here."""

@@ -1,4 +1,4 @@
-"""Accounts and one-time links as rows. What they mean is `sovproxy.usecases.accounts`.
+"""Accounts and one-time links as rows. What they mean is `sovproxy.usecases.access.accounts`.
 
 Every change takes the audit entry that tells of it: both are durable, or neither happened.
 """

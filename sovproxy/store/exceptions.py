@@ -1,4 +1,4 @@
-"""Exceptions as rows. What they mean is `sovproxy.usecases.exceptions` and `exception_desk`."""
+"""Exceptions as rows. What they mean is `sovproxy.usecases.worker.exceptions`."""
 
 from __future__ import annotations
 

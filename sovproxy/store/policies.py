@@ -1,4 +1,4 @@
-"""Versions and drafts of policies as rows. What they mean is `sovproxy.usecases.policies`."""
+"""Versions and drafts of policies as rows. Their meaning: `sovproxy.usecases.policy.policies`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions as rows. What a session means is `sovproxy.usecases.sessions`."""
+"""Sessions as rows. What a session means is `sovproxy.usecases.access.sessions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens as rows. What a token means is `sovproxy.usecases.tokens`."""
+"""Tokens as rows. What a token means is `sovproxy.usecases.access.tokens`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved views as rows. What they mean is `sovproxy.usecases.views`."""
+"""Saved views as rows. What they mean is `sovproxy.usecases.analysis.views`."""
 
 from __future__ import annotations
 

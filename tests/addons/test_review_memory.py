@@ -10,7 +10,7 @@ from mitmproxy.connection import Client
 from sovproxy_addons.gate import Gate
 
 from sovproxy.settings import Settings
-from sovproxy.usecases.node import Node
+from sovproxy.usecases.nodes.node import Node
 from tests.lab.test_lab_http2 import h2_to
 from tests.lab.world import make_world
 

@@ -22,7 +22,7 @@ from sovproxy.api.services import DataAge, Services
 from sovproxy.decide.normalise import read_destination
 from sovproxy.events.event import Event
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

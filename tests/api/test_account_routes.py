@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sovproxy.usecases import accounts
-from sovproxy.usecases.tokens import Role, command_line
+from sovproxy.usecases.access import accounts
+from sovproxy.usecases.access.tokens import Role, command_line
 
 GOOD, BETTER = "quatre mots sans rapport", "un chameau lit le journal"
 SIGN_IN = "/api/v1/session/password"

@@ -9,7 +9,7 @@ import pytest
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Rollup
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 from .conftest import NOW
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from sovproxy.store.database import StoreUnavailable
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 CLIENT = "2026-11.aaaabbbbccccdddd"
 

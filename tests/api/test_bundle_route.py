@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 
 from sovproxy.api.start import app_of
 from sovproxy.settings import Settings
-from sovproxy.usecases.bundles import load_key
+from sovproxy.usecases.policy.bundles import load_key
 
 POLICY = Path(__file__).parents[1] / "cases" / "policy.yaml"
 

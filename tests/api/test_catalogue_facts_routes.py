@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 
 def everything(server, path, **params):

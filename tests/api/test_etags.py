@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sovproxy.api.etags import has_already, is_personal
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 TAGGED = [
     "/api/v1/version",

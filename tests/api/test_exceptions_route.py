@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from sovproxy.events.event import new_id
-from sovproxy.usecases import exception_desk
-from sovproxy.usecases.exceptions import forget_ended
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.worker import exception_desk
+from sovproxy.usecases.worker.exceptions import forget_ended
 from tests.api.conftest import NOW
 
 ME, OTHER = "2026-11.aaaabbbbccccdddd", "2026-11.eeeeffffgggghhhh"

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.streams import Streams
 from sovproxy.events.export import csv_cell
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
 
 URL = "/api/v1/export"
 

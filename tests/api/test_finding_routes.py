@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert
 
 from sovproxy.store.tables import NOTES
-from sovproxy.usecases.findings import MAX_NOTES
-from sovproxy.usecases.suppressing import MAX_SUPPRESSIONS
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.analysis.findings import MAX_NOTES
+from sovproxy.usecases.analysis.suppressing import MAX_SUPPRESSIONS
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 EVENT_ID = "01a20692-8621-70d7-a99f-dbc898c77802"

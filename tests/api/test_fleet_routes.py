@@ -19,8 +19,8 @@ from sovproxy.store.fleet import (
     insert_acknowledgements,
 )
 from sovproxy.store.tables import AcknowledgementRow
-from sovproxy.usecases.fleet import MAX_NODES, Fleet, fleet_keys
-from sovproxy.usecases.tokens import Role, list_tokens, revoke_token
+from sovproxy.usecases.access.tokens import Role, list_tokens, revoke_token
+from sovproxy.usecases.nodes.fleet import MAX_NODES, Fleet, fleet_keys
 
 ME = "2026-11.aaaabbbbccccdddd"
 STATE = "/api/v1/fleet/state"
@@ -369,7 +369,7 @@ def test_hostile_texts_of_a_node_are_bounded_and_visible(node, server):
 
 
 def test_there_is_a_limit_to_nodes(node, server, monkeypatch, assert_problem):
-    monkeypatch.setattr("sovproxy.usecases.fleet.MAX_NODES", 1)
+    monkeypatch.setattr("sovproxy.usecases.nodes.fleet.MAX_NODES", 1)
     assert MAX_NODES > 1
     assert node.post("heartbeat", beat(node="one")).status_code == 204
     assert_problem(node.post("heartbeat", beat(node="two")), 409, "too-many-nodes")

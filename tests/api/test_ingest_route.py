@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sovproxy.decide.words import Action
 from sovproxy.events.event import Rollup
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.ingest import InvalidBatch, ingest
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.nodes.ingest import InvalidBatch, ingest
 
 from .conftest import NOW
 
@@ -109,7 +109,7 @@ def test_what_was_accepted_survives_a_kill_of_the_process(tmp_path, make_event):
     script = (
         "import sys,os,signal\n"
         "from sovproxy.store.database import open_store\n"
-        "from sovproxy.usecases.ingest import ingest\n"
+        "from sovproxy.usecases.nodes.ingest import ingest\n"
         "store = open_store(sys.argv[1])\n"
         "print(ingest(store, sys.stdin.buffer.read()).accepted, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

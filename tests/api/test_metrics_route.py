@@ -14,9 +14,9 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families
 
 from sovproxy.receivers import FileReceiver
-from sovproxy.usecases.forwarding import Forwarding
-from sovproxy.usecases.measuring import SPECS
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.upkeep.forwarding import Forwarding
+from sovproxy.usecases.upkeep.measuring import SPECS
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 

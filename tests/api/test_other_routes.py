@@ -13,7 +13,7 @@ from sovproxy.api.pac import pac_text
 from sovproxy.api.services import DataAge
 from sovproxy.store import database
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 
 def test_health_is_ok_when_everything_works(server):

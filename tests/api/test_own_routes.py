@@ -10,10 +10,10 @@ import pytest
 from sovproxy.api.routes import own
 from sovproxy.events.event import new_id
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.policies import PolicyDesk
-from sovproxy.usecases.tokens import Role
-from sovproxy.usecases.workers import WorkerKeys, mint
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.access.workers import WorkerKeys, mint
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.policy.policies import PolicyDesk
 from tests.api.conftest import NOW
 
 ME, OTHER, FORMER = (

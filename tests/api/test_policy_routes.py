@@ -8,10 +8,10 @@ import pytest
 
 from sovproxy.policy.applied import MAX_TEXT_BYTES, applied_path, read_applied
 from sovproxy.settings import Settings
-from sovproxy.usecases.auditing import Act, audit_page
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.policies import PolicyDesk
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.auditing import Act, audit_page
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.policy.policies import PolicyDesk
 
 TEXT = """\
 id: ours

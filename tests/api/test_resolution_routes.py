@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sovproxy.usecases.resolving_clients import MAX_WAITING, answer, approved, lapse
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.analysis.resolving_clients import MAX_WAITING, answer, approved, lapse
 
 CLIENT = "2026-11.aaaabbbbccccdddd"
 ASKED = {"client": CLIENT, "reason": "Malware was downloaded", "reference": "INC-7"}

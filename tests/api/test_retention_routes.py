@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 URL = "/api/v1/retention"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.api.conftest import NOW
 
 ME = "2026-11.aaaabbbbccccdddd"

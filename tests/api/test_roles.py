@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sovproxy.api.access import EVERYBODY, access_rows, allow
 from sovproxy.api.app import ROUTERS, bare_app
 from sovproxy.api.openapi import openapi_text, roles_table, with_roles_table
-from sovproxy.usecases.tokens import Role, create_token, list_tokens, revoke_token
+from sovproxy.usecases.access.tokens import Role, create_token, list_tokens, revoke_token
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -35,7 +35,7 @@ from sovproxy.api.start import app_of
 from sovproxy.events.event import Event
 from sovproxy.settings import Settings
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Rollup
 from sovproxy.store.queries import Place
-from sovproxy.usecases.searching import InvalidCursor, decode_cursor, encode_cursor
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.searching import InvalidCursor, decode_cursor, encode_cursor
 
 from .conftest import NOW
 

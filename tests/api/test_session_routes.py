@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 import pytest
 
 from sovproxy.api.throttle import Throttle
-from sovproxy.usecases.tokens import Role, create_token, list_tokens, revoke_token
+from sovproxy.usecases.access.tokens import Role, create_token, list_tokens, revoke_token
 
 URL = "/api/v1/session"
 START = datetime.now(UTC)

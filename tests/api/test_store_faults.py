@@ -17,7 +17,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sovproxy.api.access import access_rows
 from sovproxy.api.app import ROUTERS
 from sovproxy.store import database
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 if TYPE_CHECKING:
     from pathlib import Path

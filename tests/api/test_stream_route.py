@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from sovproxy.api.routes import stream as route
-from sovproxy.usecases.suppressing import SuppressionInput, lift, suppress
-from sovproxy.usecases.tokens import Principal, Role, create_token, list_tokens, revoke_token
+from sovproxy.usecases.access.tokens import Principal, Role, create_token, list_tokens, revoke_token
+from sovproxy.usecases.analysis.suppressing import SuppressionInput, lift, suppress
 
 URL = "/api/v1/events/stream"
 
@@ -141,7 +141,7 @@ import socket, sys, uvicorn
 from sovproxy.api.app import create_app
 from sovproxy.api.services import Services
 from sovproxy.store.database import open_store
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 store = open_store(sys.argv[1])
 services = Services(store, None, "", None, tuple, lambda: 183, list, str)
 listener = socket.create_server(("127.0.0.1", 0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sovproxy.usecases.tokens import Role, create_token
-from sovproxy.usecases.views import MAX_VIEWS
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.analysis.views import MAX_VIEWS
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 

@@ -19,7 +19,7 @@ from sovproxy.decide.describe import describe
 from sovproxy.decide.destination import ChosenBy
 from sovproxy.decide.normalise import read_destination
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
 from tests.lab.certificates import make_authority
 from tests.lab.clients import connect, read_all
 from tests.lab.namespaces import Namespace, open_any_address

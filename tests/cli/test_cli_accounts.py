@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from sovproxy.cli.main import app
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.accounts import use_link
-from sovproxy.usecases.auditing import audit_page
+from sovproxy.usecases.access.accounts import use_link
+from sovproxy.usecases.access.auditing import audit_page
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from sovproxy.cli.main import app
 from sovproxy.enforce.browser_policies import FIREFOX_ID
-from sovproxy.usecases.bundles import key_set, load_key
+from sovproxy.usecases.policy.bundles import key_set, load_key
 from tests.extension.conftest import ROOT
 
 ID = "abcdefghijklmnopabcdefghijklmnop"

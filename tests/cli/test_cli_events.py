@@ -17,7 +17,7 @@ from sovproxy.events.event import Event
 from sovproxy.store.audit import list_entries
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.tokens import Role, authenticate
+from sovproxy.usecases.access.tokens import Role, authenticate
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 COMMAND = "import typer; from sovproxy.cli import events, tokens; app = typer.Typer()\n"

@@ -14,11 +14,11 @@ from sovproxy.decide.exceptions import Exceptions
 from sovproxy.decide.normalise import read_destination
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.exception_desk import Desk
-from sovproxy.usecases.exception_models import ExceptionInput
-from sovproxy.usecases.exceptions import in_force
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.worker.exception_desk import Desk
+from sovproxy.usecases.worker.exception_models import ExceptionInput
+from sovproxy.usecases.worker.exceptions import in_force
 from tests.lab.proxies import BIN
 
 ME = "2026-11.aaaabbbbccccdddd"

@@ -16,7 +16,7 @@ import uvicorn
 from sovproxy.api.start import app_of
 from sovproxy.events.event import Event, Rollup
 from sovproxy.settings import Settings
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

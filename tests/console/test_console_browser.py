@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 # One Chromium for all: starting one per worker costs more than the tests.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console-browser")]

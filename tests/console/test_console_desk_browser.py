@@ -10,10 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from sovproxy.usecases import findings, suppressing
-from sovproxy.usecases.findings import FindingInput
-from sovproxy.usecases.suppressing import SuppressionInput
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis import findings, suppressing
+from sovproxy.usecases.analysis.findings import FindingInput
+from sovproxy.usecases.analysis.suppressing import SuppressionInput
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console-browser")]
 

@@ -11,10 +11,10 @@ from sqlalchemy import delete, update
 
 from sovproxy.settings import Settings
 from sovproxy.store.tables import EXCEPTION_STEPS, EXCEPTIONS
-from sovproxy.usecases import exceptions as usecase
-from sovproxy.usecases.exception_desk import Desk
-from sovproxy.usecases.exception_models import ExceptionInput, GrantInput
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.worker import exceptions as usecase
+from sovproxy.usecases.worker.exception_desk import Desk
+from sovproxy.usecases.worker.exception_models import ExceptionInput, GrantInput
 from tests.console.conftest import Site
 
 ME = "2026-11.aaaabbbbccccdddd"

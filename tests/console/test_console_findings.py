@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sovproxy.usecases.resolving_clients import answer
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.analysis.resolving_clients import answer
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 CLIENT = "2026-11.aaaabbbbccccdddd"
@@ -261,7 +261,7 @@ def test_a_rule_is_proposed_checked_and_kept_as_a_draft(person):
 def test_a_rule_is_kept_though_its_finding_can_hold_no_more(person, monkeypatch):
     ada = person("Ada")
     page = ada.send_form("/findings/mark", kind="asn", value="62042").headers["location"]
-    monkeypatch.setattr("sovproxy.usecases.findings.MAX_NOTES", 0)
+    monkeypatch.setattr("sovproxy.usecases.analysis.findings.MAX_NOTES", 0)
     fields = {"kind": "asn", "value": "62042", "finding": page.rsplit("/", 1)[1], "position": "0"}
     kept = ada.send_form("/findings/raise", **fields, do="keep", action="block")
     assert "raised-62042" in ada.get(kept.headers["location"]).text

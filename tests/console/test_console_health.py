@@ -10,8 +10,8 @@ from sqlalchemy import event as sqlalchemy_event
 
 from sovproxy.receivers import SyslogReceiver
 from sovproxy.store.database import StoreUnavailable
-from sovproxy.usecases.forwarding import Forwarding
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.upkeep.forwarding import Forwarding
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from sovproxy.settings import Settings
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.console.conftest import Site
 
 SERVICE = {

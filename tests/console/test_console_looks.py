@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 CLIENT = "2026-11.aaaabbbbccccdddd"
 

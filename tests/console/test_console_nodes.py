@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 HOSTILE = '"><script>alert(1)</script>\u202e'
 

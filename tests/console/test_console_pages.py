@@ -12,7 +12,7 @@ import pytest
 import sovproxy.console
 from sovproxy.console.languages import languages
 from sovproxy.console.links import own_path
-from sovproxy.usecases.tokens import Role, create_token, list_tokens, revoke_token
+from sovproxy.usecases.access.tokens import Role, create_token, list_tokens, revoke_token
 
 PAGES = (
     "/",

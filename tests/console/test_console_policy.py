@@ -8,8 +8,8 @@ import pytest
 
 from sovproxy.policy.edit import rule_ids, with_rule
 from sovproxy.settings import Settings
-from sovproxy.usecases.auditing import Act, audit_page
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.auditing import Act, audit_page
+from sovproxy.usecases.access.tokens import Role
 from tests.console.conftest import HOSTILE, Site, an_event
 
 RULE = {"id": "slack-now", "about": "Why not", "when": {"service": "slack"}, "action": "block"}

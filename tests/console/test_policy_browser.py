@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from sovproxy.settings import Settings
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.console.conftest import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console-browser")]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sovproxy.decide.exceptions import Exceptions, Grant
-from sovproxy.usecases.exception_models import ExceptionInput
+from sovproxy.usecases.worker.exception_models import ExceptionInput
 
 ME = "2026-11.aaaabbbbccccdddd"
 

@@ -22,8 +22,8 @@ from sovproxy.events.spool import Spool
 from sovproxy.store.counting import count_by
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.filters import Facet, Filter
-from sovproxy.usecases.searching import FilterInput, search_all
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
+from sovproxy.usecases.analysis.searching import FilterInput, search_all
 
 API = """
 import sys

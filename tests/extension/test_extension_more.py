@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from sovproxy.store.database import open_store
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 pytestmark = [pytest.mark.browser]
 

@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
 from tests.lab.clients import TOKEN, curl
 from tests.lab.conftest import authority, origins, start_proxy  # noqa: F401  # fixtures

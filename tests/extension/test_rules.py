@@ -11,7 +11,7 @@ import pytest
 
 from sovproxy.enforce.bundle import make_bundle
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
 
 RUNNER = Path(__file__).with_name("rules.mjs")
 REGEX_RULES = 1000

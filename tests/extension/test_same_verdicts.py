@@ -17,7 +17,7 @@ from sovproxy.decide.destination import ChosenBy, Unreadable
 from sovproxy.decide.normalise import read_address, read_destination
 from sovproxy.enforce.bundle import make_bundle, to_bytes
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
 
 CASES = Path(__file__).parents[1] / "cases"
 RUNNER = Path(__file__).with_name("judge.mjs")

@@ -18,7 +18,7 @@ from sovproxy.prompt.page import headline
 from sovproxy.prompt.reply import Use, make_reply, use_of
 from sovproxy.prompt.sentences import in_whose_hands
 from sovproxy.settings import Settings
-from sovproxy.usecases.judging import Judge
+from sovproxy.usecases.policy.judging import Judge
 
 RUNNER = Path(__file__).with_name("words.mjs")
 NOW = datetime(2028, 1, 1, 12, tzinfo=UTC)

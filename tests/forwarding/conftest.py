@@ -24,7 +24,7 @@ from sovproxy.events.event import Event
 from sovproxy.receivers import SyslogReceiver
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.forwarding import Forwarding
+from sovproxy.usecases.upkeep.forwarding import Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

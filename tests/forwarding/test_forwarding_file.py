@@ -13,7 +13,7 @@ import pytest
 from sovproxy.events import forward_file
 from sovproxy.events.forward_file import FileInUse, FileSink
 from sovproxy.receivers import FileReceiver
-from sovproxy.usecases import forwarding as use_case
+from sovproxy.usecases.upkeep import forwarding as use_case
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ import pytest
 from sovproxy.events.event import Event
 from sovproxy.events.forward_messages import counted, writer_for
 from sovproxy.store.upkeep import forward_position
-from sovproxy.usecases import forwarding as use_case
-from sovproxy.usecases.forwarding import NotDelivered
+from sovproxy.usecases.upkeep import forwarding as use_case
+from sovproxy.usecases.upkeep.forwarding import NotDelivered
 
 HOSTILE = 'a"b\\c]d\u202e\n<1>1 - - - - - [forged@1 x="1"]'
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.tokens import Role, create_token
+from sovproxy.usecases.access.tokens import Role, create_token
 from tests.lab.proxies import PATIENCE, ROOT, free_port, listens, wait_until
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ class Api:
 _TOKENS = """
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
-from sovproxy.usecases.tokens import Role, create_token, ensure_node_token
+from sovproxy.usecases.access.tokens import Role, create_token, ensure_node_token
 settings = Settings()
 store = open_store(settings.effective_store_url)
 ensure_node_token(store, settings.node_token_file, settings.node)

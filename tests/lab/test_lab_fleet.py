@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
 from tests.lab.clients import NAVIGATION, TOKEN, curl
 from tests.lab.proxies import wait_until

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
 from tests.lab.clients import ask, connect, curl, get, trusting
 from tests.lab.proxies import wait_until

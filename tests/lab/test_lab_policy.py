@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
 from tests.lab.clients import curl
 from tests.lab.proxies import wait_until

@@ -11,9 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from sovproxy.usecases.accounts import create_account, first_link, list_accounts, use_link
-from sovproxy.usecases.second_factor import _totp
-from sovproxy.usecases.tokens import Role, command_line, create_token
+from sovproxy.usecases.access.accounts import create_account, first_link, list_accounts, use_link
+from sovproxy.usecases.access.second_factor import _totp
+from sovproxy.usecases.access.tokens import Role, command_line, create_token
 from tests.oidc.conftest import Portal, free_port, provider_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("oidc")]

@@ -10,9 +10,9 @@ from sqlalchemy import delete
 
 from sovproxy.settings import Settings
 from sovproxy.store.tables import ACCOUNTS, SESSIONS, SIGN_INS
-from sovproxy.usecases.accounts import list_accounts
-from sovproxy.usecases.oidc_http import ProviderHttp
-from sovproxy.usecases.oidc_settings import UnusableProvider, read_oidc
+from sovproxy.usecases.access.accounts import list_accounts
+from sovproxy.usecases.access.oidc_http import ProviderHttp
+from sovproxy.usecases.access.oidc_settings import UnusableProvider, read_oidc
 from tests.oidc.conftest import ROLES, Portal
 from tests.oidc.hostile import HostileProvider
 
@@ -132,7 +132,7 @@ def test_a_key_of_another_type_under_the_same_name_is_not_used(portal, hostile):
 
 
 def test_a_new_key_of_the_provider_is_fetched(portal, hostile, monkeypatch):
-    monkeypatch.setattr("sovproxy.usecases.oidc_http.RETRY_SECONDS", 0)
+    monkeypatch.setattr("sovproxy.usecases.access.oidc_http.RETRY_SECONDS", 0)
     assert attempt(portal, hostile).status_code == 200
     new = RSAKey.generate_key(2048, {"kid": "rsa-2", "use": "sig"})
     hostile.key, hostile.header, hostile.keys = new, {"alg": "RS256", "kid": "rsa-2"}, [

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from sovproxy.usecases.accounts import list_accounts
-from sovproxy.usecases.auditing import audit_page
-from sovproxy.usecases.own_account import BadSignIn, sign_in
+from sovproxy.usecases.access.accounts import list_accounts
+from sovproxy.usecases.access.auditing import audit_page
+from sovproxy.usecases.access.own_account import BadSignIn, sign_in
 from tests.oidc.conftest import Portal, come_back, form_of, free_port
 
 pytestmark = pytest.mark.xdist_group("oidc")

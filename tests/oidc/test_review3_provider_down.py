@@ -7,7 +7,7 @@ import threading
 import httpx
 import pytest
 
-from sovproxy.usecases.oidc_http import ProviderHttp, ProviderUnavailable
+from sovproxy.usecases.access.oidc_http import ProviderHttp, ProviderUnavailable
 
 ISSUER = "https://login.example"
 
@@ -51,7 +51,7 @@ def test_a_provider_that_is_back_is_asked_again(monkeypatch):
         with pytest.raises(ProviderUnavailable):
             http.metadata()
     assert provider.asked == 1
-    monkeypatch.setattr("sovproxy.usecases.oidc_http.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("sovproxy.usecases.access.oidc_http.PAUSE_SECONDS", 0)
     with pytest.raises(ProviderUnavailable):
         http.metadata()
     assert provider.asked == 2

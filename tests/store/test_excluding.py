@@ -12,7 +12,7 @@ from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.filters import Facet
 from sovproxy.store.queries import search
 from sovproxy.store.records import insert_records
-from sovproxy.usecases.searching import FilterInput
+from sovproxy.usecases.analysis.searching import FilterInput
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 VALUES = {

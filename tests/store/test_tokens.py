@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.tokens import (
+from sovproxy.usecases.access.tokens import (
     InvalidToken,
     Role,
     authenticate,

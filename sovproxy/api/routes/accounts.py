@@ -13,12 +13,17 @@ from sovproxy.api.access import allow
 from sovproxy.api.cookies import session_secret
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases import accounts
-from sovproxy.usecases.accounts import LINK_LIFETIME, AccountFacts, AccountProblem, NoSuchAccount
-from sovproxy.usecases.own_account import WrongPassword, change_password
-from sovproxy.usecases.passwords import WeakPassword
-from sovproxy.usecases.sessions import session_id
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access import accounts
+from sovproxy.usecases.access.accounts import (
+    LINK_LIFETIME,
+    AccountFacts,
+    AccountProblem,
+    NoSuchAccount,
+)
+from sovproxy.usecases.access.own_account import WrongPassword, change_password
+from sovproxy.usecases.access.passwords import WeakPassword
+from sovproxy.usecases.access.sessions import session_id
+from sovproxy.usecases.access.tokens import Principal, Role
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 

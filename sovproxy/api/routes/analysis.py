@@ -11,10 +11,10 @@ from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet
-from sovproxy.usecases import analytics
-from sovproxy.usecases.auditing import Act, record_if_personal
-from sovproxy.usecases.searching import FilterInput
-from sovproxy.usecases.tokens import MAY_SEE_EVENTS, Principal, Role
+from sovproxy.usecases.access.auditing import Act, record_if_personal
+from sovproxy.usecases.access.tokens import MAY_SEE_EVENTS, Principal, Role
+from sovproxy.usecases.analysis import analytics
+from sovproxy.usecases.analysis.searching import FilterInput
 
 router = APIRouter(prefix="/api/v1", tags=["analysis"])
 

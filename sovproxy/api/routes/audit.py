@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import MAX_ENTRIES, Act, AuditFilter, AuditPage, audit_page
-from sovproxy.usecases.searching import MAX_VALUES, Value
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.auditing import MAX_ENTRIES, Act, AuditFilter, AuditPage, audit_page
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.searching import MAX_VALUES, Value
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], dependencies=[allow(Role.AUDITOR, Role.ADMIN)])
 

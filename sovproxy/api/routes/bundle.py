@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sovproxy.api.access import EVERYBODY
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.bundles import Bundles  # noqa: TC001  # a return type
+from sovproxy.usecases.policy.bundles import Bundles  # noqa: TC001  # a return type
 
 router = APIRouter(prefix="/api/v1/bundle", tags=["bundle"], dependencies=[EVERYBODY])
 

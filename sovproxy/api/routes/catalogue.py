@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
-from sovproxy.usecases.local_catalogue import MAX_TEXT, Kind, LocalCatalogue, NoSuchEntry
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.policy.local_catalogue import MAX_TEXT, Kind, LocalCatalogue, NoSuchEntry
 
 router = APIRouter(prefix="/api/v1/catalogue/local", tags=["catalogue"])
 

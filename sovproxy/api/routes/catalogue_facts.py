@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.searching import Value  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.analysis.searching import Value  # noqa: TC001  # FastAPI reads annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

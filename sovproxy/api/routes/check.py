@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.events.event import CLIENT_PATTERN
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 router = APIRouter(prefix="/api/v1", tags=["check"], dependencies=[allow(*Role)])
 

@@ -16,9 +16,9 @@ from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAP
 from sovproxy.events.event import Event  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.filters import Facet  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.queries import get_event
-from sovproxy.usecases.auditing import Act, given, record_act, record_if_personal
-from sovproxy.usecases.ingest import IngestAnswer, ingest
-from sovproxy.usecases.searching import (
+from sovproxy.usecases.access.auditing import Act, given, record_act, record_if_personal
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis.searching import (
     MAX_COUNTS,
     MAX_PAGE,
     Counts,
@@ -28,7 +28,7 @@ from sovproxy.usecases.searching import (
     count_connections,
     search_page,
 )
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.nodes.ingest import IngestAnswer, ingest
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 

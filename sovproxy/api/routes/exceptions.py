@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
-from sovproxy.usecases import exceptions as usecase
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.exception_desk import Desk
-from sovproxy.usecases.exception_models import (
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.worker import exceptions as usecase
+from sovproxy.usecases.worker.exception_desk import Desk
+from sovproxy.usecases.worker.exception_models import (
     CannotBeExcepted,
     Client,
     ExceptionConflict,
@@ -29,7 +30,6 @@ from sovproxy.usecases.exception_models import (
     TooManyRequests,
     UnknownException,
 )
-from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

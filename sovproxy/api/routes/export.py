@@ -12,10 +12,15 @@ from pydantic import Field
 from sovproxy.api.access import allow
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.events.export import ExportFormat
-from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.exporting import export as write_export
-from sovproxy.usecases.searching import DEFAULT_EXPORT, MAX_EXPORT, FilterInput, count_matching
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.auditing import Act, given, record_act
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis.exporting import export as write_export
+from sovproxy.usecases.analysis.searching import (
+    DEFAULT_EXPORT,
+    MAX_EXPORT,
+    FilterInput,
+    count_matching,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

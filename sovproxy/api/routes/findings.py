@@ -12,11 +12,12 @@ from sovproxy.api.access import allow
 from sovproxy.api.routes.policy import Desk  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.told import told
-from sovproxy.usecases import findings as usecase
-from sovproxy.usecases import suppressing
-from sovproxy.usecases.auditing import Act, record_if_personal
-from sovproxy.usecases.candidates import MAX_CANDIDATES, CandidateList, candidates
-from sovproxy.usecases.findings import (
+from sovproxy.usecases.access.auditing import Act, record_if_personal
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis import findings as usecase
+from sovproxy.usecases.analysis import suppressing
+from sovproxy.usecases.analysis.candidates import MAX_CANDIDATES, CandidateList, candidates
+from sovproxy.usecases.analysis.findings import (
     MAX_PAGE,
     FindingChange,
     FindingFilter,
@@ -25,13 +26,12 @@ from sovproxy.usecases.findings import (
     FindingRecord,
     NoteInput,
 )
-from sovproxy.usecases.raising import Proposal, RuleWish, propose
-from sovproxy.usecases.searching import FilterInput
-from sovproxy.usecases.suppressing import (  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.analysis.raising import Proposal, RuleWish, propose
+from sovproxy.usecases.analysis.searching import FilterInput
+from sovproxy.usecases.analysis.suppressing import (  # noqa: TC001  # FastAPI reads annotations
     Suppression,
     SuppressionInput,
 )
-from sovproxy.usecases.tokens import Principal, Role
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 

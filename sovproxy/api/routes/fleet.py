@@ -21,7 +21,9 @@ from sovproxy.fleet.messages import (  # FastAPI reads annotations
     Resolved,
     State,
 )
-from sovproxy.usecases.fleet import (
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis.resolving_clients import answer
+from sovproxy.usecases.nodes.fleet import (
     Fleet,
     NodeList,
     NoSuchNode,
@@ -31,8 +33,6 @@ from sovproxy.usecases.fleet import (
     note_heartbeat,
     take_acknowledgements,
 )
-from sovproxy.usecases.resolving_clients import answer
-from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
     from sovproxy.api.streams import Streams

@@ -12,9 +12,9 @@ from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.receivers import Body  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.forwarding import NoSuchReceiver, NotDelivered, ReceiverState
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.upkeep.forwarding import NoSuchReceiver, NotDelivered, ReceiverState
 
 if TYPE_CHECKING:
     from sovproxy.receivers import FileReceiver, SyslogReceiver

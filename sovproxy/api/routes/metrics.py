@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Request, Response, params
 
 from sovproxy.api.access import Access
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
-from sovproxy.usecases import health
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.upkeep import health
 
 if TYPE_CHECKING:
     from fastapi.security import HTTPAuthorizationCredentials

@@ -16,9 +16,10 @@ from sovproxy.api.access import allow, too_many
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.throttle import RateLimit
-from sovproxy.usecases import own_data as usecase
-from sovproxy.usecases.findings import TooManyNotes
-from sovproxy.usecases.own_data import (
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis.findings import TooManyNotes
+from sovproxy.usecases.worker import own_data as usecase
+from sovproxy.usecases.worker.own_data import (
     MAX_PAGE,
     AcknowledgementInput,
     Contest,
@@ -27,13 +28,12 @@ from sovproxy.usecases.own_data import (
     OwnData,
     Permissions,
 )
-from sovproxy.usecases.tokens import Principal, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sovproxy.api.streams import Streams
-    from sovproxy.usecases.judging import Judge
+    from sovproxy.usecases.policy.judging import Judge
 
 router = APIRouter(prefix="/api/v1/my", tags=["my"])
 

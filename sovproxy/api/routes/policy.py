@@ -18,10 +18,10 @@ from sovproxy.api.routes.check import (  # noqa: TC001  # FastAPI reads annotati
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.policy.applied import MAX_TEXT_BYTES
 from sovproxy.policy.compare import compare
-from sovproxy.usecases import policies
-from sovproxy.usecases.policies import MAX_COMMENT, Deed, PolicyDesk
-from sovproxy.usecases.simulation import Simulation, SimulationInput
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.policy import policies
+from sovproxy.usecases.policy.policies import MAX_COMMENT, Deed, PolicyDesk
+from sovproxy.usecases.policy.simulation import Simulation, SimulationInput
 
 router = APIRouter(prefix="/api/v1/policy", tags=["policy"])
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from sovproxy.api.routes.policy import Analyst, ApplyInput, Desk
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases import drafting
-from sovproxy.usecases.drafting import Saving
+from sovproxy.usecases.policy import drafting
+from sovproxy.usecases.policy.drafting import Saving
 
 router = APIRouter(prefix="/api/v1/policy/drafts", tags=["policy"])
 

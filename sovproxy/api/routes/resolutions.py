@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.told import told
-from sovproxy.usecases import resolving_clients as usecase
-from sovproxy.usecases.resolving_clients import (
+from sovproxy.usecases.access.tokens import Principal
+from sovproxy.usecases.analysis import resolving_clients as usecase
+from sovproxy.usecases.analysis.resolving_clients import (
     APPROVERS,
     MAX_PAGE,
     REQUESTERS,
@@ -21,7 +22,6 @@ from sovproxy.usecases.resolving_clients import (
     ResolutionInput,
     ResolutionPage,
 )
-from sovproxy.usecases.tokens import Principal
 
 router = APIRouter(prefix="/api/v1", tags=["resolutions"])
 

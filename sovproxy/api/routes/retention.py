@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from sovproxy.api.access import allow
 from sovproxy.api.background import apply_retention
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.keeping import INTERVAL_SECONDS, Kept, RetentionRun, kept, last_runs
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.upkeep.keeping import INTERVAL_SECONDS, Kept, RetentionRun, kept, last_runs
 
 router = APIRouter(prefix="/api/v1", tags=["retention"])
 

@@ -13,9 +13,9 @@ from sovproxy.api.cookies import clear_session_cookie, session_secret, set_sessi
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.signing_in import MustWait, address_of, begin_session, password_sign_in
-from sovproxy.usecases.auditing import Act, record_act
-from sovproxy.usecases.own_account import BadSignIn
-from sovproxy.usecases.sessions import (
+from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.own_account import BadSignIn
+from sovproxy.usecases.access.sessions import (
     Session,
     close_session,
     end_other_sessions,
@@ -23,7 +23,7 @@ from sovproxy.usecases.sessions import (
     find_session,
     list_sessions,
 )
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import Principal, Role
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
 

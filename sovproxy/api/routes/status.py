@@ -12,7 +12,7 @@ from sovproxy.api.access import EVERYBODY, CallerDep, allow
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.store.database import StoreUnavailable
 from sovproxy.store.queries import last_arrival
-from sovproxy.usecases.tokens import Role
+from sovproxy.usecases.access.tokens import Role
 
 router = APIRouter(prefix="/api/v1", tags=["status"])
 

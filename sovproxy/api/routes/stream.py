@@ -22,10 +22,10 @@ from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.store.database import StoreUnavailable
 from sovproxy.store.queries import last_arrival, numbered_arrivals
-from sovproxy.usecases.auditing import Act, given, record_act
-from sovproxy.usecases.searching import FilterInput
-from sovproxy.usecases.suppressing import hiding, leaving_out, suppressions
-from sovproxy.usecases.tokens import Principal, Role
+from sovproxy.usecases.access.auditing import Act, given, record_act
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis.searching import FilterInput
+from sovproxy.usecases.analysis.suppressing import hiding, leaving_out, suppressions
 
 if TYPE_CHECKING:
     from sovproxy.api.streams import Seat, Streams

@@ -12,9 +12,9 @@ from sovproxy.api.access import allow
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.times import from_microseconds
-from sovproxy.usecases import tokens
-from sovproxy.usecases.searching import Value  # noqa: TC001  # FastAPI reads annotations
-from sovproxy.usecases.tokens import InvalidToken, Principal, Role, TokenFacts
+from sovproxy.usecases.access import tokens
+from sovproxy.usecases.access.tokens import InvalidToken, Principal, Role, TokenFacts
+from sovproxy.usecases.analysis.searching import Value  # noqa: TC001  # FastAPI reads annotations
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
 

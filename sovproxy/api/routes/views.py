@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sovproxy.api.access import allow
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.told import told
-from sovproxy.usecases import views as usecase
-from sovproxy.usecases.tokens import Principal, Role
-from sovproxy.usecases.views import (  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis import views as usecase
+from sovproxy.usecases.analysis.views import (  # noqa: TC001  # FastAPI reads annotations
     SavedView,
     ViewChange,
     ViewInput,

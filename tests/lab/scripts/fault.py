@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from sovproxy.usecases.judging import Judge
-from sovproxy.usecases.node import Node
+from sovproxy.usecases.nodes.node import Node
+from sovproxy.usecases.policy.judging import Judge
 
 _faults = os.environ["LAB_FAULTS"].split(",")
 _hosts = ("faulty", *filter(None, os.environ.get("LAB_FAULTY", "").split(",")))

@@ -1,0 +1,1 @@
+"""Who people, nodes and workers are, what they may do, and the record of what they did."""

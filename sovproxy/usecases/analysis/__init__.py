@@ -1,0 +1,1 @@
+"""What analysts ask of recorded traffic, and what they make of it."""

@@ -1,0 +1,1 @@
+"""A running node, the fleet it belongs to, and what it delivers."""

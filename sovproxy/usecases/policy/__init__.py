@@ -1,0 +1,1 @@
+"""One decision for every door, and the life of the policy it follows."""

@@ -1,0 +1,1 @@
+"""What workers are asked and may ask for: going on, exceptions, their own data."""
