@@ -3,9 +3,10 @@
 `python bench/ingest.py [--url postgresql://…] [--events 10000000] [--rounds 9] [--folder DIR]`
 fills an empty store: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 240,000
 hosts, 2,000 clients of one group each, popularity by Zipf, and a rollup to every 20 events. The
-last events come as records, in batches of 5,000, and are timed; those before come as columns
-(`bulk.py`), by the same function. Then it asks each question some times through HTTP, and delivers
-50,000 more events as nodes do. It prints medians; making the events is not counted.
+last events come as records, in batches of 5,000, and are timed, by turns as one node delivers them
+and as two do at once; those before come as columns (`bulk.py`), by the same function. Then it asks
+each question some times through HTTP, and delivers 50,000 more events as nodes do. It prints
+medians; making the events is not counted.
 
 Without `--url` the store is an SQLite file in a folder that is deleted at the end. A database at
 `--url` must be empty, and keeps what was stored.
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -36,7 +38,7 @@ from sovproxy.api.services import Services
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
 from sovproxy.store.database import Store, open_store, sqlite_url
-from sovproxy.store.records import insert_columns, insert_records
+from sovproxy.store.records import Stored, insert_columns, insert_records
 from sovproxy.store.times import microseconds
 from sovproxy.store.upkeep import store_size
 from sovproxy.usecases.access.tokens import Role, create_token
@@ -45,7 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BATCH = 5000
-SAMPLE = 200_000  # events that come as records
+ROUND = 10  # batches that are timed together
+SAMPLE = 500_000  # events that come as records
 HTTP_BATCH = 500  # what a node's delivery sends at once
 HTTP_EVENTS = 50_000
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -133,27 +136,44 @@ class World:
 
 
 def fill(store: Store, world: World, number: int) -> None:
-    """Store events as columns, and say now and then how many there are."""
+    """Store events as columns, the next drawn meanwhile; say now and then how many there are."""
     begin = time.perf_counter()
     bulk = Bulk(world.clients)
-    for place, (events, rollups) in enumerate(bulk.batches(microseconds(NOW), number), start=1):
-        insert_columns(store, events, rollups)
-        if place % 40 == 0:
-            rate = place * SIZE / (time.perf_counter() - begin)
-            print(f"{place * SIZE:,} events, {rate:,.0f} a second", file=sys.stderr, flush=True)
+    with ThreadPoolExecutor(1) as storing:
+        stored = storing.submit(lambda: Stored(0, 0))
+        for place, batches in enumerate(bulk.batches(microseconds(NOW), number), start=1):
+            stored.result()
+            stored = storing.submit(insert_columns, store, *batches)
+            if place % 40 == 0:
+                rate = place * SIZE / (time.perf_counter() - begin)
+                print(f"{place * SIZE:,} events, {rate:,.0f} a second", file=sys.stderr, flush=True)
+        stored.result()
 
 
 def through_the_store(store: Store, world: World, number: int) -> dict[str, int]:
-    """Store records; give events per second: of the median batch, and altogether."""
-    took = []
-    for events, rollups in world.batches(number):
-        begin = time.perf_counter()
+    """Store records, as one node delivers them, and as two nodes do at once.
+
+    Give events per second: of the median of the rounds, each of `ROUND` batches.
+    """
+    batches = list(world.batches(number))
+    rounds = [batches[place : place + ROUND] for place in range(0, len(batches), ROUND)]
+    took: dict[int, list[float]] = {1: [], 2: []}
+    with ThreadPoolExecutor(2) as nodes:
+        for place, round_ in enumerate(rounds):
+            writers = 1 + place % 2
+            begin = time.perf_counter()
+            shares = [round_[share::writers] for share in range(writers)]
+            for done in [nodes.submit(deliver, store, share) for share in shares]:
+                done.result()
+            took[writers].append((time.perf_counter() - begin) / len(round_))
+    names = {1: "store_events_per_second", 2: "store_events_per_second_two_nodes"}
+    return {names[n]: round(BATCH / statistics.median(times)) for n, times in took.items() if times}
+
+
+def deliver(store: Store, batches: list[tuple[list[Event], list[Rollup]]]) -> None:
+    """Store some batches, one after the other."""
+    for events, rollups in batches:
         insert_records(store, events, rollups)
-        took.append(time.perf_counter() - begin)
-    return {
-        "store_events_per_second": round(BATCH / statistics.median(took)),
-        "store_events_per_second_mean": round(len(took) * BATCH / sum(took)),
-    }
 
 
 def through_http(client: httpx.Client, token: str, world: World) -> float:
