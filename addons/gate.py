@@ -16,20 +16,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.proxy import layer as proxy_layer
-from mitmproxy.proxy.mode_specs import TransparentMode
 
-from sovproxy.decide.destination import Destination, Unreadable
+from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.events.event import EventKind, Outcome, Transport
 
 from . import answers, failing, first_bytes, layers, magic
 from .first_bytes import Speech
 from .guarded import guarded
+from .session import Session, is_transparent, names, original, port_of, user
 from .trim import keep_scripts, set_options, take_out_content_tools
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.context import Context
     from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-    from sovproxy.usecases.nodes.node import Client, Node, Passage
+    from sovproxy.usecases.nodes.node import Node, Passage
 
 log = logging.getLogger(__name__)
 
@@ -49,24 +48,6 @@ YOUNG_OBJECTS = 20_000
 
 STOPPED = "sovproxy.stopped"
 """The key under which a flow's metadata holds the passage that it is stopped for."""
-
-
-@dataclass(slots=True)
-class Session:
-    """What is known of one client connection.
-
-    `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
-    have their own. `user` is the name that the client signed in with. `cleared` holds the addresses
-    that may be connected to. `ended_here` is true when TLS ends at this node. `told` is true once
-    an event says what the client got.
-    """
-
-    client: Client
-    passage: Passage | None = None
-    user: str = ""
-    cleared: set[str] = field(default_factory=set)
-    ended_here: bool = False
-    told: bool = False
 
 
 class Gate:
@@ -117,7 +98,7 @@ class Gate:
         if magic.is_ours(flow.request.host):
             flow.response = magic.refuse_connect()
             return
-        session = self._session(flow.client_conn, _user(flow))
+        session = self._session(flow.client_conn, user(flow))
         host, port = flow.request.host, flow.request.port
         passage = session.passage = await self.node.seek(host, port, session.client)
         if not passage.passes:
@@ -148,7 +129,7 @@ class Gate:
         """Judge what the first bytes name, then choose who handles the connection."""
         context = data.context
         session = self._session(context.client)
-        transparent = _is_transparent(context.client)
+        transparent = is_transparent(context.client)
         if session.passage is None and not transparent:
             return  # the request to the explicit proxy itself: mitmproxy reads it as HTTP
         if session.ended_here:
@@ -164,7 +145,7 @@ class Gate:
             data.layer = layers.Refuse(context)
             return
         if transparent and first.speech is not Speech.HTTP:
-            host, port = _original(context.server)
+            host, port = original(context.server)
             await self._arrive(session, first.name, host, port)
         elif first.name:
             self._hear_name(session, first.name)
@@ -181,7 +162,7 @@ class Gate:
         """Judge a name given inside a tunnel: it counts if it must be stopped."""
         if session.passage and not session.passage.passes:
             return  # what the tunnel was asked for is stopped already
-        heard = self.node.look(read_host(name, _port(session.passage)), session.client)
+        heard = self.node.look(read_host(name, port_of(session.passage)), session.client)
         if not heard.passes:
             session.passage = heard
 
@@ -209,7 +190,7 @@ class Gate:
         if flow.response:  # mitmproxy asks the client to sign in first
             answers.answer_early(flow, flow.response)
             return
-        session = self._session(flow.client_conn, _user(flow))
+        session = self._session(flow.client_conn, user(flow))
         if magic.is_asked(flow.request):
             answers.answer_early(flow, magic.answer(self.node, session.client, flow.request))
             return
@@ -233,13 +214,13 @@ class Gate:
         request, tunnel = flow.request, session.passage
         if tunnel:
             passage = tunnel
-        elif _is_transparent(flow.client_conn):
-            host, port = _original(flow.server_conn)
+        elif is_transparent(flow.client_conn):
+            host, port = original(flow.server_conn)
             named = answers.without_port(request.host_header or "")
             passage = await self.node.seek_at(named, host, port, session.client)
         else:
             passage = await self.node.seek(request.host, request.port, session.client)
-        for name in _names(flow):
+        for name in names(flow):
             heard = self.node.look(read_host(name, request.port), session.client)
             if not heard.passes:
                 return heard
@@ -290,7 +271,7 @@ class Gate:
         session = self.sessions.get(data.client.id)
         if session and data.server.address and data.server.address[0] in session.cleared:
             data.server.error = None
-        if data.server.address == data.client.sockname[:2] and not _is_transparent(data.client):
+        if data.server.address == data.client.sockname[:2] and not is_transparent(data.client):
             data.server.error = "it is this proxy"  # which would go on asking itself
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
@@ -312,15 +293,15 @@ class Gate:
 
     # -- what hooks share ---------------------------------------------------------------------
 
-    def _session(self, client: connection.Client, user: str = "") -> Session:
+    def _session(self, client: connection.Client, name: str = "") -> Session:
         session = self.sessions.get(client.id)
         if session is None:
-            session = Session(self.node.client(client.peername[0], user), user=user)
+            session = Session(self.node.client(client.peername[0], name), user=name)
             if client.timestamp_end is None:  # else nobody would take it out again
                 self.sessions[client.id] = session
-        elif user and user != session.user:  # the client signs in after the connection is there
-            session.client = self.node.client(client.peername[0], user)
-            session.user = user
+        elif name and name != session.user:  # the client signs in after the connection is there
+            session.client = self.node.client(client.peername[0], name)
+            session.user = name
         return session
 
     async def _let_pass(self, passage: Passage, session: Session) -> None:
@@ -356,36 +337,3 @@ class Gate:
             session.cleared.add(passage.address)
         else:
             session.told = True
-
-
-def _names(flow: http.HTTPFlow) -> tuple[str, ...]:
-    """The names that a request gives beside the address that its connection goes to.
-
-    mitmproxy sends on both Host and authority, though its `host_header` is only one of them: the
-    authority when the first line says HTTP/2.0, the Host field for an absolute target in a tunnel.
-    """
-    address, request = flow.server_conn.address, flow.request
-    fields = (request.headers.get("host", ""), request.authority)
-    names = dict.fromkeys((*map(answers.without_port, fields), request.host))
-    return tuple(name for name in names if name and not (address and name == address[0]))
-
-
-def _is_transparent(client: connection.Client) -> bool:
-    return isinstance(client.proxy_mode, TransparentMode)
-
-
-def _user(flow: http.HTTPFlow) -> str:
-    """The name under which a client signed in at the proxy, if mitmproxy asked it to."""
-    found = flow.metadata.get("proxyauth")
-    return str(found[0]) if found else ""
-
-
-def _original(server: connection.Server) -> tuple[str, int]:
-    """The address that a redirected connection was going to."""
-    return (server.address[0], server.address[1]) if server.address else ("", 0)
-
-
-def _port(passage: Passage | None) -> int:
-    """The port of a passage's destination, or 0."""
-    destination = passage.destination if passage else None
-    return destination.port if isinstance(destination, Destination) else 0
