@@ -19,16 +19,31 @@ _TLS_START = b"\x16\x03"
 _SSH_START = b"SSH-"
 """RFC 4253 §4.2; the version that follows is much like a method, up to its first space."""
 
+_HTTP_2_START = b"PRI * HTTP/2.0\r\n"
+"""RFC 9113 §3.4: HTTP/2 without TLS, whose requests name hosts that we would not read."""
+
+_PROXY_START = b"\r\n\r\n\0\r\nQUIT\n"
+"""The PROXY protocol, version 2: what follows may be TLS whose name we would not read."""
+
+_SOCKS4, _SOCKS5 = 4, 5
+_MAX_SOCKS_METHODS = 16
+"""Ways to sign in that a SOCKS greeting lists (RFC 1928 §3); one with more is none."""
+
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,31} ")
 _PART_OF_METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,31}\Z")
 
 
 class Speech(Enum):
-    """The protocol that the first bytes belong to. `BAD_TLS` begins like TLS but is not."""
+    """The protocol that the first bytes belong to.
+
+    `BAD_TLS` begins like TLS but is not. `VEILED` would name where it goes only later, behind the
+    host that was judged: SOCKS, HTTP/2 without TLS, the PROXY protocol.
+    """
 
     UNFINISHED = auto()
     TLS = auto()
     BAD_TLS = auto()
+    VEILED = auto()
     HTTP = auto()
     OTHER = auto()
 
@@ -47,9 +62,20 @@ def read(data: bytes) -> First:
         return First(Speech.UNFINISHED)
     if starts_like_tls_record(data):
         return _read_tls(data)
+    if data.startswith((_HTTP_2_START, _PROXY_START)) or _is_socks(data):
+        return First(Speech.VEILED)
+    if _HTTP_2_START.startswith(data) or _PROXY_START.startswith(data):
+        return First(Speech.UNFINISHED)
     if _METHOD.match(data) and not data.startswith(_SSH_START):
         return First(Speech.HTTP)
     return First(Speech.UNFINISHED if _PART_OF_METHOD.match(data) else Speech.OTHER)
+
+
+def _is_socks(data: bytes) -> bool:
+    """Whether the bytes are a whole SOCKS greeting, and nothing else, as a client sends it."""
+    if data[0] == _SOCKS5 and len(data) > 2:
+        return 0 < data[1] <= _MAX_SOCKS_METHODS and len(data) == 2 + data[1]
+    return data[0] == _SOCKS4 and len(data) >= 9 and data[1] in {1, 2} and data.endswith(b"\0")
 
 
 def _read_tls(data: bytes) -> First:

@@ -25,7 +25,7 @@ from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.events.event import EventKind, Outcome, Transport
 
-from . import answers, failing, first_bytes, layers, magic
+from . import answers, detours, doors, failing, first_bytes, layers, magic
 from .first_bytes import Speech
 from .guarded import guarded
 from .session import Session, is_transparent, names, original, port_of, user
@@ -45,6 +45,12 @@ REFRESH_SECONDS = 1.0
 
 YOUNG_OBJECTS = 20_000
 """New objects before Python looks for garbage: one connection makes hundreds that live with it."""
+
+UNSAID = {
+    Speech.BAD_TLS: "begins like TLS, but names nobody that can be read, or several",
+    Speech.VEILED: "would say only later, behind this host, where it goes",
+}
+"""Why a tunnel is closed that does not say where it goes, in the words of its event."""
 
 STOPPED = "sovproxy.stopped"
 """The key under which a flow's metadata holds the passage that it is stopped for."""
@@ -169,7 +175,10 @@ class Gate:
     def _choose(self, context: Context, session: Session, speech: Speech) -> proxy_layer.Layer:
         if speech is Speech.HTTP:
             return layers.http(context)
-        if speech is Speech.BAD_TLS:
+        if problem := UNSAID.get(speech):
+            if session.passage and session.passage.passes:
+                unsaid = Unreadable(session.passage.destination.label, problem)
+                session.passage = self.node.look(unsaid, session.client)
             return layers.Refuse(context)
         if session.passage and session.passage.passes:
             return layers.tunnel(context)
@@ -205,7 +214,7 @@ class Gate:
             answers.answer_early(flow, answers.not_reachable(flow.request.pretty_host))
         else:
             flow.request.data.host = passage.address
-            flow.request.headers.pop("proxy-authorization", None)  # it was for us
+            detours.take_out_of_request(flow.request)
             session.cleared.add(passage.address)
             flow.request.stream = True
 
@@ -263,6 +272,7 @@ class Gate:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Pass answers on as they come: nothing of them is kept."""
         if flow.response and STOPPED not in flow.metadata:
+            detours.take_out_of_response(flow.response)
             flow.response.stream = True
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
@@ -271,8 +281,11 @@ class Gate:
         session = self.sessions.get(data.client.id)
         if session and data.server.address and data.server.address[0] in session.cleared:
             data.server.error = None
-        if data.server.address == data.client.sockname[:2] and not is_transparent(data.client):
-            data.server.error = "it is this proxy"  # which would go on asking itself
+        ours = {self.node.api_port}
+        if not is_transparent(data.client):  # there it is the port that the client wanted
+            ours.add(data.client.sockname[1])
+        if data.server.address and doors.leads_to(data.server.address[:2], ours):
+            data.server.error = "it is this node itself"
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """Remember an address that refused, so that the next attempt tries another."""

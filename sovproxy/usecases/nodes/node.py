@@ -101,6 +101,7 @@ class Node:
         """Open everything. Raises SovproxyError when something cannot be used."""
         folder = node_folder(settings)
         self.name = settings.node
+        self.api_port = settings.api_port
         self._api_url = settings.fleet_api_url
         self.judge = Judge(settings)
         self.resolver = Resolver(settings.hosts_file)

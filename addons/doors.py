@@ -1,0 +1,38 @@
+"""The node's own doors: nobody reaches the proxy or the API by way of the proxy.
+
+The API takes what comes from this machine for this machine's own, and a proxy that is asked for
+itself goes on asking itself. The policy refuses loopback unless it says otherwise; this holds
+whatever the policy says, and for the machine's other addresses too.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def is_of_this_machine(address: str) -> bool:
+    """Whether an IP address (canonical text) is one of this machine's, as the kernel routes it.
+
+    Nothing is sent: connecting a UDP socket only looks up the route, whose source is the address
+    itself where that is our own.
+    """
+    place = ip_address(address)
+    if place.is_loopback or place.is_unspecified:
+        return True
+    family = socket.AF_INET6 if place.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+            return ip_address(str(probe.getsockname()[0]).partition("%")[0]) == place
+    except OSError:
+        return False  # no route leads there
+
+
+def leads_to(address: tuple[str, int], ports: Collection[int]) -> bool:
+    """Whether `address` (host, port) is one of `ports` of this machine."""
+    return address[1] in ports and is_of_this_machine(address[0])
