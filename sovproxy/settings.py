@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from sovproxy.errors import SovproxyError
+from sovproxy.limits import Limits
 from sovproxy.receivers import Receiver, distinct
 
 
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="SOVPROXY_",
+        env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
         toml_file=os.environ.get("SOVPROXY_CONFIG"),
@@ -130,6 +132,34 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, list[str]] = Field(
         default={},
         description='Claims that give a role: `{"analyst": ["siret=11002001300097"]}`.',
+    )
+
+    visio_url: str = Field(
+        default="",
+        description="Address of Visio, to make rooms for workers by its external API; empty: none.",
+    )
+    visio_client_id: str = Field(default="", description="Our name at Visio's external API.")
+    visio_client_secret_file: Path | None = Field(
+        default=None, description="File with our secret at Visio's external API."
+    )
+    visio_owner: str = Field(
+        default="", description="E-mail address that rooms belong to: one that Visio knows."
+    )
+    visio_email_domains: tuple[str, ...] = Field(
+        default=(),
+        description="Domains of workers' addresses: then a room belongs to the worker, by the"
+        " address that the extension's managed setting `email` holds.",
+    )
+    visio_access_level: str = Field(
+        default="",
+        description="Who enters a room without waiting: `public`, `trusted` or `restricted`;"
+        " empty: as Visio has it.",
+    )
+
+    limits: Limits = Field(
+        default=Limits(),
+        description="How much is taken on: a `[limits]` in the file, or one variable each, such as"
+        " `SOVPROXY_LIMITS__CONNECTIONS`; they are listed in [running.md](running.md).",
     )
 
     @property

@@ -22,6 +22,7 @@ from sovproxy.usecases.policy.policies import PolicyDesk  # noqa: TC001  # FastA
 from sovproxy.usecases.upkeep.forwarding import Forwarding
 from sovproxy.usecases.upkeep.measuring import Measures
 from sovproxy.usecases.worker.exception_desk import DEFAULT_MAX_DAYS
+from sovproxy.usecases.worker.rooms import VisioSettings  # noqa: TC001  # FastAPI reads annotations
 
 
 class Judge(Protocol):
@@ -65,7 +66,7 @@ class Services:
     `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console. `workers`
-    knows the tokens that nodes sign for workers.
+    knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up.
     """
 
     store: Store
@@ -90,6 +91,7 @@ class Services:
     metrics_open: bool = False
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
     workers: WorkerKeys | None = None
+    visio: VisioSettings | None = None
 
 
 def services_of(request: Request) -> Services:

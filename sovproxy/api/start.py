@@ -22,6 +22,7 @@ from sovproxy.usecases.policy.local_catalogue import LocalCatalogue
 from sovproxy.usecases.policy.policies import PolicyDesk
 from sovproxy.usecases.upkeep.forwarding import Forwarding
 from sovproxy.usecases.worker.exceptions import ExceptionsInForce
+from sovproxy.usecases.worker.rooms import read_visio
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,7 +36,7 @@ REFRESH_SECONDS = 1.0
 
 def app_of(settings: Settings) -> FastAPI:
     """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
-    oidc = read_oidc(settings)
+    oidc, visio = read_oidc(settings), read_visio(settings)
     judge = Judge(settings)
     store = open_store(settings.effective_store_url)
     exceptions = ExceptionsInForce(store)
@@ -64,6 +65,7 @@ def app_of(settings: Settings) -> FastAPI:
             atlas=lambda: judge.atlas,
             policy=lambda: (judge.policy.id, judge.policy.version),
             workers=WorkerKeys(settings.worker_key_file, lambda: datetime.now(UTC)),
+            visio=visio,
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )

@@ -40,6 +40,7 @@ ACT_WORDS: Final = MappingProxyType(
         "policy_draft_save": mark("Saved a draft of a policy"),
         "policy_draft_delete": mark("Deleted a draft of a policy"),
         "catalogue_change": mark("Changed the local catalogue"),
+        "room_create": mark("Had a room made on Visio"),
         "exception_grant": mark("Granted an exception"),
         "exception_refuse": mark("Refused an exception"),
         "exception_revoke": mark("Revoked an exception"),

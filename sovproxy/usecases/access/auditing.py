@@ -83,6 +83,7 @@ class Act(StrEnum):
     NODE_FORGET = "node_forget"
     FORWARD_TEST = "forward_test"
     RETENTION_RUN = "retention_run"
+    ROOM_CREATE = "room_create"
 
 
 class AuditEntry(BaseModel):
