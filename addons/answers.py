@@ -257,8 +257,8 @@ def established() -> http.Response:
 
 
 def not_reachable(host: str) -> http.Response:
-    """Answer for a name that does not resolve, in the shape of RFC 9457."""
-    return plain_problem(502, "The name does not resolve", host)
+    """Answer for a name that does not resolve (in time), in the shape of RFC 9457."""
+    return plain_problem(502, "The name does not resolve, or takes too long to", host)
 
 
 def plain_problem(status: int, title: str, host: str) -> http.Response:

@@ -28,6 +28,7 @@ from sovproxy.events.event import EventKind, Outcome, Transport
 from . import answers, detours, doors, failing, first_bytes, layers, magic
 from .first_bytes import Speech
 from .guarded import guarded
+from .rechecking import Rechecking
 from .session import Session, is_transparent, names, original, port_of, user
 from .trim import keep_scripts, set_options, take_out_content_tools
 
@@ -62,7 +63,7 @@ class Gate:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.sessions: dict[str, Session] = {}
-        self._refreshing: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -78,7 +79,8 @@ class Gate:
         gc.set_threshold(YOUNG_OBJECTS, 50, 100)
         take_out_content_tools(ctx.master)
         keep_scripts(ctx.master)
-        self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+        rechecking = Rechecking(self.node, self.sessions)
+        self._tasks = tuple(map(asyncio.create_task, (self._refresh(), rechecking.run())))
 
     async def _refresh(self) -> None:
         while True:
@@ -90,8 +92,8 @@ class Gate:
 
     def done(self) -> None:
         """Put what was counted on disk."""
-        if self._refreshing:
-            self._refreshing.cancel()
+        for task in self._tasks:
+            task.cancel()
         self.node.close()
 
     # -- hooks --------------------------------------------------------------------------------
@@ -144,6 +146,7 @@ class Gate:
         first = first_bytes.read(data.data_client())
         if first.speech is Speech.UNFINISHED:
             if data.data_server() and session.passage and session.passage.passes:
+                session.open = (session.passage,)
                 data.layer = layers.tunnel(context)  # the server speaks first, as in SMTP
                 return
             raise exceptions.AddonHalt  # nobody else decides until there is more to read
@@ -169,7 +172,9 @@ class Gate:
         if session.passage and not session.passage.passes:
             return  # what the tunnel was asked for is stopped already
         heard = self.node.look(read_host(name, port_of(session.passage)), session.client)
-        if not heard.passes:
+        if heard.passes:
+            session.open = (heard,)
+        else:
             session.passage = heard
 
     def _choose(self, context: Context, session: Session, speech: Speech) -> proxy_layer.Layer:
@@ -181,6 +186,7 @@ class Gate:
                 session.passage = self.node.look(unsaid, session.client)
             return layers.Refuse(context)
         if session.passage and session.passage.passes:
+            session.open = (session.passage, *session.open)
             return layers.tunnel(context)
         if speech is Speech.TLS and self.node.policy.inspection != "none":
             session.ended_here = True
@@ -216,6 +222,7 @@ class Gate:
             flow.request.data.host = passage.address
             detours.take_out_of_request(flow.request)
             session.cleared.add(passage.address)
+            session.open = (passage, *session.open)
             flow.request.stream = True
 
     async def _seek_request(self, flow: http.HTTPFlow, session: Session) -> Passage:
@@ -229,9 +236,12 @@ class Gate:
             passage = await self.node.seek_at(named, host, port, session.client)
         else:
             passage = await self.node.seek(request.host, request.port, session.client)
-        for name in names(flow):
-            heard = self.node.look(read_host(name, request.port), session.client)
+        session.open = tuple(
+            self.node.look(read_host(name, request.port), session.client) for name in names(flow)
+        )
+        for heard in session.open:
             if not heard.passes:
+                session.open = ()
                 return heard
         if passage.passes and not tunnel:
             await self._let_pass(passage, session)
@@ -274,6 +284,12 @@ class Gate:
         if flow.response and STOPPED not in flow.metadata:
             detours.take_out_of_response(flow.response)
             flow.response.stream = True
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Note that a request is over, unless an upgrade goes on."""
+        session = self.sessions.get(flow.client_conn.id)
+        if session and flow.response and flow.response.status_code != 101:
+            session.open, session.ends = (), None
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let no connection be opened but to an address that was judged and may pass."""

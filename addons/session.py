@@ -24,7 +24,8 @@ class Session:
     `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
     have their own. `user` is the name that the client signed in with. `cleared` holds the addresses
     that may be connected to. `ended_here` is true when TLS ends at this node. `told` is true once
-    an event says what the client got.
+    an event says what the client got. `open` holds what is let through at this moment, and `ends`
+    when it is closed (by the monotonic clock) if it may not go on.
     """
 
     client: Client
@@ -33,6 +34,8 @@ class Session:
     cleared: set[str] = field(default_factory=set)
     ended_here: bool = False
     told: bool = False
+    open: tuple[Passage, ...] = ()
+    ends: float | None = None
 
 
 def names(flow: http.HTTPFlow) -> tuple[str, ...]:

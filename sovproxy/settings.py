@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         description="URL of the store, such as `postgresql://user@host/name` (an empty database); "
         "empty: SQLite in the data directory.",
     )
+    tunnel_grace: int = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="Seconds that an open tunnel may go on once it may not pass any more.",
+    )
     hosts_file: Path | None = Field(
         default=None,
         description="File of `address name…` lines (hosts(5)) that is asked before the system.",
@@ -86,6 +92,12 @@ class Settings(BaseSettings):
         default=None,
         description="Folder with services and operators that add to the shipped ones; empty:"
         " `catalogue` in the data directory.",
+    )
+
+    papers_file: Path | None = Field(
+        default=None,
+        description="File with what only the administration can say in its papers"
+        " ([papers.md](papers.md)); empty: `papers.yaml` in the data directory.",
     )
 
     fleet_url: str = Field(
@@ -166,6 +178,11 @@ class Settings(BaseSettings):
     def local_catalogue(self) -> Path:
         """The folder with this administration's own entries; it may not exist yet."""
         return self.catalogue_dir or self.data_dir / "catalogue"
+
+    @property
+    def particulars_file(self) -> Path:
+        """Where the particulars of the papers are; the file may not exist yet."""
+        return self.papers_file or self.data_dir / "papers.yaml"
 
     @property
     def api_url(self) -> str:

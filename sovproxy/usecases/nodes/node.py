@@ -102,6 +102,7 @@ class Node:
         folder = node_folder(settings)
         self.name = settings.node
         self.api_port = settings.api_port
+        self.tunnel_grace = settings.tunnel_grace
         self._api_url = settings.fleet_api_url
         self.judge = Judge(settings)
         self.resolver = Resolver(settings.hosts_file)

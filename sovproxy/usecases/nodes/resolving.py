@@ -20,6 +20,13 @@ MAX_ADDRESSES = 16
 THREADS = 64
 """Names resolved at once; more wait. The system's resolver blocks a thread for each."""
 
+RESOLVE_SECONDS = 5.0
+"""How long a client waits for a name, its turn included; then it is told that there is no answer.
+
+The system may take far longer: the resolver asks every name server several times. Its thread is
+left to end by itself, and whoever asks for the same name meanwhile waits for the same answer.
+"""
+
 AVOID_SECONDS = 60.0
 """How long an address that refused a connection is tried last."""
 
@@ -37,10 +44,14 @@ class Resolver:
         self._stamp = 0
         self._static: dict[str, tuple[str, ...]] = {}
         self._avoided: dict[str, float] = {}
+        self._under_way: dict[str, asyncio.Future[list[str]]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Addresses of a canonical host, those that work first; empty when there are none."""
+        """Addresses of a canonical host, those that work first; empty when there are none in time.
+
+        An answer that comes too late is nobody's: the next who asks gets a new one.
+        """
         static = self._from_file(host)
         found = static if static is not None else await self._from_system(host)
         return tuple(sorted(found, key=self._is_avoided)) if len(found) > 1 else found
@@ -67,13 +78,27 @@ class Resolver:
         return self._static.get(host)
 
     async def _from_system(self, host: str) -> tuple[str, ...]:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._pool, _look_up, host)
-        except (OSError, UnicodeError):
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                found = await asyncio.shield(self._ask(host))
+        except (OSError, UnicodeError):  # a TimeoutError is an OSError
             return ()
         addresses = (read_address(address.partition("%")[0]) for address in found)
         return tuple(dict.fromkeys(address for address in addresses if address))[:MAX_ADDRESSES]
+
+    def _ask(self, host: str) -> asyncio.Future[list[str]]:
+        """The question to the system, of which there is one at a time for each name."""
+        asked = self._under_way.get(host)
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            asked = self._under_way[host] = loop.run_in_executor(self._pool, _look_up, host)
+            asked.add_done_callback(lambda done: self._forget(host, done))
+        return asked
+
+    def _forget(self, host: str, done: asyncio.Future[list[str]]) -> None:
+        del self._under_way[host]
+        if not done.cancelled():
+            done.exception()  # looked at: nobody may be waiting any more
 
 
 def _look_up(host: str) -> list[str]:
