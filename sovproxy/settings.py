@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -98,6 +98,20 @@ class Settings(BaseSettings):
         default=None,
         description="File with what only the administration can say in its papers"
         " ([papers.md](papers.md)); empty: `papers.yaml` in the data directory.",
+    )
+
+    ca_days: int = Field(
+        default=30,
+        ge=1,
+        le=397,
+        description="Days that an issuing CA lasts; it is renewed when a third is left.",
+    )
+    ca_passphrase_file: Path | None = Field(
+        default=None,
+        description="File whose first line opens the key of the CA's root; see [ca.md](ca.md).",
+    )
+    ca_passphrase: SecretStr = Field(
+        default=SecretStr(""), description="The passphrase itself, if there is no such file."
     )
 
     fleet_url: str = Field(
@@ -196,13 +210,18 @@ class Settings(BaseSettings):
 
     @property
     def ca_folder(self) -> Path:
-        """Where the node's CA lies; its key never leaves this folder."""
+        """Where the node's CA lies; its keys never leave this folder."""
         return self.data_dir / "ca"
 
     @property
     def ca_certificate(self) -> Path:
-        """The CA's certificate (never the key), under the name that mitmproxy gives it."""
-        return self.ca_folder / "mitmproxy-ca-cert.pem"
+        """The root's certificate (never the key): what workstations trust."""
+        return self.ca_folder / "root.pem"
+
+    @property
+    def ca_confdir(self) -> Path:
+        """mitmproxy's own folder, with a CA in it that nobody trusts and nothing uses."""
+        return self.ca_folder / "mitmproxy"
 
     @property
     def bundle_key_file(self) -> Path:

@@ -14,6 +14,7 @@ from sovproxy.cli import (
     data,
     events,
     exceptions,
+    papers,
     policy,
     run,
     serve,
@@ -37,6 +38,7 @@ app.add_typer(events.app)
 app.add_typer(exceptions.app)
 app.add_typer(accounts.app)
 app.add_typer(tokens.app)
+app.add_typer(papers.app)
 
 
 def _show_version(wanted: bool) -> None:
