@@ -20,14 +20,17 @@ export class UnusableBundle extends Error {}
 /** @param {object} bundle parsed JSON @returns {Knowledge} */
 export function readBundle(bundle) {
   if (bundle?.format !== FORMAT) {
-    throw new UnusableBundle(`the bundle has format ${bundle?.format}; this extension reads ${FORMAT}`);
+    throw new UnusableBundle(`the bundle has format ${shown(bundle?.format)}; this extension reads ${FORMAT}`);
   }
   try {
     return assemble(bundle);
   } catch (error) {
-    throw new UnusableBundle(`the bundle ${bundle.version} cannot be read: ${error.message}`);
+    throw new UnusableBundle(`the bundle ${shown(bundle.version)} cannot be read: ${error.message}`);
   }
 }
+
+/** What is no text or number might not even turn into text. */
+const shown = (value) => (["string", "number"].includes(typeof value) ? value : typeof value);
 
 function assemble(bundle) {
   const source = (number) => ({ title: bundle.sources[number][0], asOf: bundle.sources[number][1] });

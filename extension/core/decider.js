@@ -8,6 +8,9 @@ import { ChosenBy, stops, strictness } from "./words.js";
 
 const INTERNAL = "\0internal";
 
+/** Ends of names that nobody can own: ICANN's resolution 2024.07.29.06, RFC 6762, RFC 8375. */
+const SET_APART = [".internal", ".local", ".home.arpa"];
+
 /** What the databases say of an address when nobody asked them. */
 export const NOWHERE = Object.freeze({ country: "", asn: 0, organisation: "", operator: null });
 
@@ -44,10 +47,12 @@ export class Decider {
 
   ask({ host, address, chosenBy }, place, now, group) {
     const marks = new Set(host ? [...this.marks.all(host)].flat() : []);
-    return { place, now, group, chosenBy, marks, reach: (address && this.reaches.find(address)) || "" };
+    const reach = (address && this.reaches.find(address)) || "";
+    const outer = reach === "internal" && chosenBy !== ChosenBy.CLIENT && isOuter(host);
+    return { place, now, group, chosenBy, marks, reach, outer };
   }
 
-  question(listing, { place, now, group, chosenBy, marks, reach }) {
+  question(listing, { place, now, group, chosenBy, marks, reach, outer }) {
     const { policy, powers } = this.knowledge;
     return {
       listing,
@@ -55,6 +60,7 @@ export class Decider {
       jurisdiction: assess(listing, place, policy.trustZone, powers),
       reach,
       internalName: chosenBy !== ChosenBy.CLIENT && !listing && marks.has(INTERNAL),
+      outerName: outer && !listing,
       marks: new Set([...marks].filter((mark) => mark !== INTERNAL)),
       group,
       now,
@@ -124,6 +130,11 @@ export class Decider {
     const steps = [{ rung: rule, decided: true, detail: why }];
     return { ...this.dress({ decision, jurisdiction, steps, listing: null }, NOWHERE), alternative: null };
   }
+}
+
+/** Whether a name is one that anybody may own: neither a single label nor set apart. @param {string} host */
+function isOuter(host) {
+  return host.includes(".") && !SET_APART.some((end) => host.endsWith(end));
 }
 
 /** Whether their operators are the same or have a parent in common. */

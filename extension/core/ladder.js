@@ -19,6 +19,10 @@ function* internal(question) {
   if (question.internalName) {
     yield decision("allow", "internal", "The host is one of the policy's internal domains.");
   }
+  if (question.outerName) {
+    const why = "The name leads to an internal network, but is none of the policy's internal domains.";
+    yield decision("block", "refused-network", why);
+  }
   if (question.reach === "internal" && !question.listing) {
     yield decision("allow", "internal", "The address is in an internal network.");
   }

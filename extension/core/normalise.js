@@ -58,17 +58,21 @@ function splitPort(authority) {
  */
 export function readHost(text, port = 0) {
   const literal = text.startsWith("[") || text.includes(":");
-  const inner = text.replace(/^\[|\]$/g, "").split("%", 1)[0];
+  const inner = text.replace(/^\[(.*)\]$/s, "$1").split("%", 1)[0];
   const name = hostnameOf(literal ? `[${inner}]` : text);
   if (name === null) return unreadable(text, literal ? "is not an IPv6 address" : "is not a host name");
   if (name.startsWith("[")) return atAddress(plainAddress(name.slice(1, -1)), port);
-  if (IPV4.test(name)) return atAddress(name, port);
   const problem = problemOf(name);
+  if (!problem && IPV4.test(name)) return atAddress(name, port);
   return problem ? unreadable(text, problem) : { host: name, address: "", port, chosenBy: ChosenBy.NOBODY };
 }
 
-/** The host as the URL parser spells it, without trailing dot; null when it refuses. @param {string} text */
+/**
+ * The host as the URL parser spells it, without trailing dot; null when it refuses. It would cut
+ * blanks and control characters off the end: no host has them. @param {string} text
+ */
 function hostnameOf(text) {
+  if (/[\0- ]/.test(text)) return null;
   try {
     return new URL(`http://${text}`).hostname.replace(/\.$/, "");
   } catch {

@@ -3,7 +3,7 @@
 import { pick } from "./language.js";
 
 /** Hosts whose rooms are `/abc-defg-hij` (see reply.py for the source). */
-const ROOM_HOSTS = new Set(["visio.numerique.gouv.fr", "visio.suite.anct.gouv.fr"]);
+export const ROOM_HOSTS = new Set(["visio.numerique.gouv.fr", "visio.suite.anct.gouv.fr"]);
 const MEETINGS = new Set(["videoconference", "videoconference-infra"]);
 const ALONE = new Set([
   "ai-api", "ai-assistant", "ai-research", "anonymiser", "cdn", "cloud", "connectivity", "crm",

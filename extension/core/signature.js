@@ -3,6 +3,7 @@
 import { UnusableBundle } from "./bundle.js";
 
 const TYPE = "sovproxy-bundle+jws";
+const NO_BUNDLE = "what the server sent is no signed bundle";
 
 /**
  * Open a signed bundle. Throws UnusableBundle when it is not signed by one of the keys.
@@ -10,8 +11,8 @@ const TYPE = "sovproxy-bundle+jws";
  */
 export async function openBundle(token, keySet) {
   const [head, payload, signature, ...rest] = token.trim().split(".");
-  if (!signature || rest.length) throw new UnusableBundle("what the server sent is no signed bundle");
-  const header = JSON.parse(text(bytes(head)));
+  if (!signature || rest.length) throw new UnusableBundle(NO_BUNDLE);
+  const header = json(head);
   if (header.typ !== TYPE || header.alg !== "ES256") {
     throw new UnusableBundle(`a ${TYPE} signed by ES256 is wanted, not ${header.typ} by ${header.alg}`);
   }
@@ -21,7 +22,7 @@ export async function openBundle(token, keySet) {
   if (!(await verifies(jwk, bytes(signature), signed))) {
     throw new UnusableBundle("the bundle's signature is wrong: it was changed on its way");
   }
-  return JSON.parse(text(bytes(payload)));
+  return json(payload);
 }
 
 async function verifies({ kty, crv, x, y }, signature, signed) {
@@ -30,10 +31,23 @@ async function verifies({ kty, crv, x, y }, signature, signed) {
   return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, signature, signed);
 }
 
+/** What a part of the token says; throws UnusableBundle unless it is an object. @param {string} base64url */
+function json(base64url) {
+  try {
+    return Object(JSON.parse(text(bytes(base64url))));
+  } catch {
+    throw new UnusableBundle(NO_BUNDLE);
+  }
+}
+
 /** @param {string} base64url */
 function bytes(base64url) {
-  const binary = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+  try {
+    const binary = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
+    return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+  } catch {
+    throw new UnusableBundle(NO_BUNDLE);
+  }
 }
 
 /** @param {Uint8Array} utf8 */

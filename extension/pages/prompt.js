@@ -76,7 +76,7 @@ async function body(shown) {
       "div.top",
       {},
       make("div.words", {}, ...words(shown)),
-      useOf(verdict) === "alone" ? null : replyOf(verdict, replies, language),
+      useOf(verdict) === "alone" ? null : replyOf(shown, replies),
       make("div.beyond", {}, verdict.action === "warn" ? goOn(shown) : null, help(shown)),
     ),
     make("div.more", {}, ...detailsOf(shown, others)),

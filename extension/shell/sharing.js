@@ -14,8 +14,13 @@ const NONE = { version: "", acknowledgements: [], exceptions: [] };
 /** Nobody vouches for the person, or the API cannot be reached: try again later. */
 export class Unreachable extends Error {}
 
-/** The API has refused; `message` says why. */
-export class Refused extends Error {}
+/** The API has refused; `message` says why, `reason` is the slug of the problem's type. */
+export class Refused extends Error {
+  constructor(message, reason = "") {
+    super(message);
+    this.reason = reason;
+  }
+}
 
 /**
  * Ask the API as the person. Raises Unreachable, Refused.
@@ -50,7 +55,7 @@ async function read(answer) {
   const content = text.length <= MAX_CHARACTERS ? parsed(text) : null;
   if (answer.status === 401) await forgetIdentity();
   if ([401, 429].includes(answer.status) || answer.status >= 500 || !content) throw new Unreachable(`${answer.status}`);
-  if (!answer.ok) throw new Refused(String(content.detail ?? answer.status));
+  if (!answer.ok) throw new Refused(String(content.detail ?? answer.status), String(content.type ?? "").split(":").at(-1));
   return content;
 }
 

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -63,11 +63,11 @@ def built(build, tmp_path_factory) -> Path:
 class Api:
     """A running API whose policy is a file that tests may change."""
 
-    def __init__(self, folder: Path, profile: str) -> None:
+    def __init__(self, folder: Path, profile: str, **settings: Any) -> None:
         source = ROOT / "sovproxy" / "policy" / "profiles" / f"{profile}.yaml"
         self.policy = folder / "policy.yaml"
         self.policy.write_bytes(source.read_bytes())
-        self.settings = Settings(data_dir=folder / "data", policy=str(self.policy))
+        self.settings = Settings(data_dir=folder / "data", policy=str(self.policy), **settings)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
