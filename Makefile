@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports unit bench lock baseline docs extension clean
+.PHONY: help run test lint types imports unit bench fuzz lock baseline docs extension clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: $(STAMPS)/test  ## Print the figures: decisions per second, cost over bar
 	$(BIN)/python -m pytest bench --benchmark-columns=median,ops,rounds
 	$(BIN)/python bench/proxy_cost.py
 	$(BIN)/python bench/extension.py
+
+fuzz: $(STAMPS)/test  ## Fuzz every parser of bytes from outside with a million inputs
+	$(BIN)/python bench/fuzz.py --inputs 1000000
 
 lock: $(STAMPS)/test  ## Resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header \

@@ -25,9 +25,14 @@ _HTTP_2_START = b"PRI * HTTP/2.0\r\n"
 _PROXY_START = b"\r\n\r\n\0\r\nQUIT\n"
 """The PROXY protocol, version 2: what follows may be TLS whose name we would not read."""
 
-_SOCKS4, _SOCKS5 = 4, 5
 _MAX_SOCKS_METHODS = 16
 """Ways to sign in that a SOCKS greeting lists (RFC 1928 §3); one with more is none."""
+
+_SOCKS_NEXT = (b"", b"\x01", b"\x05")
+"""What may follow it in one packet: nothing, a name and password (RFC 1929), a request."""
+
+_SOCKS4_HEAD = 8
+_MAX_SOCKS_USER = 255
 
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,31} ")
 _PART_OF_METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,31}\Z")
@@ -62,20 +67,44 @@ def read(data: bytes) -> First:
         return First(Speech.UNFINISHED)
     if starts_like_tls_record(data):
         return _read_tls(data)
-    if data.startswith((_HTTP_2_START, _PROXY_START)) or _is_socks(data):
-        return First(Speech.VEILED)
+    if data[0] in _SOCKS:
+        return First(_SOCKS[data[0]](data))
+    return First(_read_plain(data))
+
+
+def _read_plain(data: bytes) -> Speech:
+    """Read what is neither TLS nor SOCKS."""
+    if data.startswith((_HTTP_2_START, _PROXY_START)):
+        return Speech.VEILED
     if _HTTP_2_START.startswith(data) or _PROXY_START.startswith(data):
-        return First(Speech.UNFINISHED)
+        return Speech.UNFINISHED
     if _METHOD.match(data) and not data.startswith(_SSH_START):
-        return First(Speech.HTTP)
-    return First(Speech.UNFINISHED if _PART_OF_METHOD.match(data) else Speech.OTHER)
+        return Speech.HTTP
+    return Speech.UNFINISHED if _PART_OF_METHOD.match(data) else Speech.OTHER
 
 
-def _is_socks(data: bytes) -> bool:
-    """Whether the bytes are a whole SOCKS greeting, and nothing else, as a client sends it."""
-    if data[0] == _SOCKS5 and len(data) > 2:
-        return 0 < data[1] <= _MAX_SOCKS_METHODS and len(data) == 2 + data[1]
-    return data[0] == _SOCKS4 and len(data) >= 9 and data[1] in {1, 2} and data.endswith(b"\0")
+def _read_socks5(data: bytes) -> Speech:
+    """A greeting, in however many packets, is one; so is one that a request follows at once."""
+    if len(data) > 1 and not 0 < data[1] <= _MAX_SOCKS_METHODS:
+        return Speech.OTHER
+    if len(data) < 2 or len(data) < 2 + data[1]:
+        return Speech.UNFINISHED
+    following = data[2 + data[1] :][:1]
+    return Speech.VEILED if following in _SOCKS_NEXT else Speech.OTHER
+
+
+def _read_socks4(data: bytes) -> Speech:
+    """A request for a connection or a port: a head, and a user's name that ends with NUL."""
+    if len(data) > 1 and data[1] not in {1, 2}:
+        return Speech.OTHER
+    user = data[_SOCKS4_HEAD : _SOCKS4_HEAD + _MAX_SOCKS_USER + 1]
+    if b"\0" in user:
+        return Speech.VEILED
+    return Speech.UNFINISHED if len(user) <= _MAX_SOCKS_USER else Speech.OTHER
+
+
+_SOCKS = {4: _read_socks4, 5: _read_socks5}
+"""Readers by the first byte, the version."""
 
 
 def _read_tls(data: bytes) -> First:

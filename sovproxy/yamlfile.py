@@ -58,7 +58,12 @@ def path_text(loc: Iterable[str | int]) -> str:
 def parse(text: str, file: str) -> Document:
     """Parse YAML text; `file` is the name shown in errors. Raises InvalidFile."""
     document = Document(file)
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        message = f"has half a surrogate pair (character {error.start}), which is no text"
+        raise InvalidFile([Problem(file, 0, 0, "", message)]) from None
+    if size > MAX_BYTES:
         raise InvalidFile([Problem(file, 0, 0, "", f"is larger than {MAX_BYTES} bytes")])
     try:
         _refuse_tricks(text, document)

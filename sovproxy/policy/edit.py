@@ -64,7 +64,8 @@ def with_value(text: str, rule_id: str, path: Path, value: object) -> str:
 
 def value_of(text: str, rule_id: str, path: Path) -> object:
     """The value at a place of a rule, None if there is none. Raises InvalidFile, CannotEdit."""
-    place: object = next((rule for rule in _rules(_value(text)) if rule.get("id") == rule_id), None)
+    rules = _rules(_value(text))
+    place: object = next((rule for rule in rules if str(rule.get("id", "")) == rule_id), None)
     for key in path:
         place = place.get(key) if isinstance(place, dict) else None
     return place

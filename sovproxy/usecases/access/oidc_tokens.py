@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SKEW_SECONDS: Final = 60
 MAX_AGE_SECONDS: Final = 600
 MAX_TOKEN: Final = 32 * 1024
+_LATEST: Final = 2**53
 _TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
 type Keys = Callable[[str], Mapping[str, Key]]
@@ -49,6 +50,7 @@ def read_id_token(
         _require(claims.get("acr") in settings.acr_values, "acr: not as strong as was asked for")
     subject = claims.get("sub")
     _require(isinstance(subject, str) and 0 < len(subject) <= 255, "sub: missing or too long")
+    _require(str(subject).isprintable(), "sub: a character that cannot be shown")
     return claims
 
 
@@ -65,7 +67,7 @@ def read_userinfo(
         if "aud" in claims:
             _require(settings.client_id in _audiences(claims), "userinfo aud: another client")
     else:
-        claims = _object(text.encode())
+        claims = _object(text.encode("utf-8", "surrogatepass"))
     _require(claims.get("sub") == subject, "userinfo sub: of another person")
     return claims
 
@@ -131,12 +133,17 @@ def _require_audience(claims: Mapping[str, Any], client_id: str) -> None:
 def _require_times(claims: Mapping[str, Any], now: float) -> None:
     """Expiry and making, with a minute for clocks that differ; nothing older than 10 minutes."""
     expires, made, begins = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
-    if not all(isinstance(at, int | float) for at in (expires, made, begins)):
-        raise BadAnswer("exp, iat: missing or no numbers")
-    _require(now < expires + SKEW_SECONDS, "exp: expired")  # type: ignore[operator]  # checked above
-    _require(made <= now + SKEW_SECONDS, "iat: made in the future")  # type: ignore[operator]  # checked above
-    _require(now - made <= MAX_AGE_SECONDS, "iat: made long ago")  # type: ignore[operator]  # checked above
-    _require(begins <= now + SKEW_SECONDS, "nbf: not valid yet")
+    _require(now < _time(expires) + SKEW_SECONDS, "exp: expired")
+    _require(_time(made) <= now + SKEW_SECONDS, "iat: made in the future")
+    _require(now - _time(made) <= MAX_AGE_SECONDS, "iat: made long ago")
+    _require(_time(begins) <= now + SKEW_SECONDS, "nbf: not valid yet")
+
+
+def _time(value: object) -> float:
+    """A time of a token in Unix seconds. Raises BadAnswer for one that no clock shows."""
+    if not isinstance(value, int | float) or not 0 <= value < _LATEST:
+        raise BadAnswer("exp, iat, nbf: missing or no times")
+    return value
 
 
 def _half_hash(access: str, algorithm: str) -> str:
@@ -146,7 +153,8 @@ def _half_hash(access: str, algorithm: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    sides = (text.encode("utf-8", "surrogatepass") for text in (one, other))
+    return hmac.compare_digest(*sides)
 
 
 def _require(fits: bool, problem: str) -> None:

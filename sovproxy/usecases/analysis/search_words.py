@@ -146,7 +146,8 @@ def _spelled(name: str, value: str) -> str:
         field, _, rest = value.partition(":")
         return f"-{_spelled(field, rest or NONE)}"
     if name == "host_contains":
-        return _quoted(value) if ":" not in value and value[:1] != "-" else f"host:*{value}*"
+        plain = ":" not in value and value[:1] != "-"
+        return _quoted(value) if plain else f'"{value}"'  # in quotes it is no field
     if name == "last":
         return f"last:{value}" if value != DEFAULT_SPAN else ""
     if name == "host" and value.startswith("."):
@@ -155,7 +156,7 @@ def _spelled(name: str, value: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value else value
+    return f'"{value}"' if " " in value or "," in value else value
 
 
 def _read_token(token: str, now: datetime) -> list[tuple[str, str]]:

@@ -76,7 +76,7 @@ class Offers:
             offer = Offer(*self._serializer.loads(token, max_age=OFFER_SECONDS))
         except SignatureExpired:
             return Refusal.EXPIRED
-        except (BadSignature, TypeError):
+        except (BadSignature, TypeError, ValueError):  # ValueError: half a surrogate pair
             return Refusal.FORGED
         theirs = offer.client == client or offer.client in aliases
         return offer if theirs and offer.subject == subject else Refusal.FORGED
