@@ -13,7 +13,7 @@ from sovproxy.api.cookies import CSRF_HEADER, session_secret
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.signing_in import address_of, record_failure
-from sovproxy.api.throttle import network
+from sovproxy.limits import network
 from sovproxy.usecases.access.sessions import find_session
 from sovproxy.usecases.access.tokens import Principal, Role, authenticate
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Final
+
+from sovproxy.limits import network
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,14 +122,3 @@ class Throttle:
         """Take back what `begin` has counted."""
         self.addresses.undo(network(address))
         self.accounts.undo(login)
-
-
-def network(address: str) -> str:
-    """What counts as one address: an IPv4 address, or an IPv6 network of 64 bits."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped:
-        return str(parsed)
-    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))

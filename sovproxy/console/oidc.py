@@ -16,12 +16,12 @@ from sovproxy.api.cookies import (
     sign_in_secret,
 )
 from sovproxy.api.signing_in import address_of, begin_session, record_failure
-from sovproxy.api.throttle import network
 from sovproxy.console.failures import Refused
 from sovproxy.console.frame import render
 from sovproxy.console.links import own_path
 from sovproxy.console.sign_in import sign_in_form
 from sovproxy.console.view import AnonymousView  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.limits import network
 from sovproxy.prompt.languages import mark
 from sovproxy.usecases.access.oidc import NoAccess, person_principal
 from sovproxy.usecases.access.oidc_http import BadAnswer, ProviderUnavailable

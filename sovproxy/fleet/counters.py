@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import ConfigDict, Field
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_COUNT: Final = 2**53
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
+LimitName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+Limited = Annotated[dict[LimitName, Count], Field(max_length=64)]
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Counters:
     stopped. Of these, `prompts` got a page, `refused_connects` a refused CONNECT, `closed` a closed
     connection; `decrypted` were answered inside their own TLS. `requests` are the exceptions that
     workers asked for. The last three tell of faults: hooks that failed, records that could not be
-    written, deliveries to the API that failed.
+    written, deliveries to the API that failed. `limits` says how often each limit was reached.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -45,6 +47,7 @@ class Counters:
     hook_errors: Count = 0
     unwritable_records: Count = 0
     delivery_failures: Count = 0
+    limits: Limited = field(default_factory=dict)
 
     def note(self, verdict: Verdict, outcome: Outcome, *, decrypted: bool) -> None:
         """Count a decision of which an event is made."""
@@ -62,5 +65,7 @@ class Counters:
         self.decrypted += decrypted
 
     def snapshot(self) -> dict[str, int]:
-        """The numbers by name."""
-        return asdict(self)
+        """The numbers by name; that of a limit is `limit_` and the limit's name."""
+        numbers = asdict(self)
+        limits = numbers.pop("limits")
+        return numbers | {f"limit_{name}": number for name, number in limits.items()}

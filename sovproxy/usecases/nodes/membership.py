@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sovproxy.decide.exceptions import Exceptions
@@ -23,10 +21,12 @@ from sovproxy.fleet.quota import Quota
 from sovproxy.policy.applied import read_applied, remove_applied, write_applied
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.nodes.backlog import backlog_of
+from sovproxy.usecases.upkeep.resources import resident_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from sovproxy.events.delivery import Delivery
     from sovproxy.events.pseudonym import Pseudonyms
@@ -42,8 +42,6 @@ MAX_ANSWERED: Final = 1000
 
 MAX_ASKED: Final = 10
 """Exceptions that one client asks for within a day; the API takes no more of it either."""
-
-_STATM: Final = Path("/proc/self/statm")
 
 
 class Member:
@@ -203,7 +201,7 @@ class Member:
             spool=backlog_of(self._folder / "spool"),
             waiting=len(self.outbox),
             counters=self._counters,
-            memory=_resident_bytes(),
+            memory=resident_bytes(),
         )
 
     def _policy_report(self) -> PolicyReport:
@@ -217,11 +215,3 @@ class Member:
             digest=applied.digest if applied and follows else "",
             problem=problem,
         )
-
-
-def _resident_bytes() -> int:
-    """Memory in use (Linux); 0 where that cannot be told."""
-    try:
-        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
