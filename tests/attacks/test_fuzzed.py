@@ -46,7 +46,7 @@ FOUND = {
     "userinfo with half a surrogate pair raised": ("userinfo", b'{"sub": "\xed\xa0\x80"}'),
     "a nonce with half a surrogate pair raised": (
         "id-claims",
-        b'{"iss":"https://id.example","aud":"sovproxy","exp":1795435200,"iat":1795435200,"nonce":"\\ud800"}',  # noqa: E501  # a token
+        b'{"iss":"https://id.example","aud":"sovproxy","exp":1795435200,"iat":1795435200,"nonce":"\\ud800"}',  # a token
     ),
     "a time long before numbers end raised": (
         "id-claims",
