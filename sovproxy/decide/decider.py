@@ -40,13 +40,17 @@ MEMO_LIMIT = 50_000
 _INTERNAL = "\0internal"
 _SEARCH = -1
 _NO_MARKS: frozenset[str] = frozenset()
+_CLIENT = ChosenBy.CLIENT
+_SET_APART = (".internal", ".local", ".home.arpa")
+"""Ends of names that nobody can own: ICANN's resolution 2024.07.29.06, RFC 6762, RFC 8375."""
 
 
 class _Key(NamedTuple):
     """All that an answer depends on.
 
     `likeness` numbers what rules can see of the listing by name, `span` what an address alone
-    tells; 0 is none. `port` is 0 where it makes no difference.
+    tells; 0 is none. `port` is 0 where it makes no difference. `outer` is true of a name that
+    anybody may own at an internal address.
     """
 
     place: Place
@@ -56,6 +60,7 @@ class _Key(NamedTuple):
     group: str
     nameless: bool
     chosen_by: ChosenBy
+    outer: bool
     phase: int
     marks: frozenset[str]
 
@@ -81,6 +86,7 @@ class Decider:
         self._spans = _Spans(catalogue, _reaches(policy))
         self._find_span = self._spans.find
         self._heeding_ports = self._spans.heeding_ports
+        self._inner_spans = self._spans.inner
         self._find_likeness = _Likenesses(policy).find
         self._sees_networks = any(rule.condition.networks for rule in policy.rules)
         self._tailor = ladder.Tailor(policy, catalogue.services)
@@ -115,6 +121,7 @@ class Decider:
             group,
             not host,
             chosen_by,
+            span in self._inner_spans and chosen_by is not _CLIENT and _is_outer(host),
             bisect_right(self._turning_points, now),
             self._find_marks(host) if self._has_marks else _NO_MARKS,
         )
@@ -130,7 +137,9 @@ class Decider:
         short = (likeness, phase, group, place)
         found = self._by_name.get(short)
         if found is None:
-            key = _Key(place, likeness, 0, 0, group, False, ChosenBy.NOBODY, phase, _NO_MARKS)
+            key = _Key(
+                place, likeness, 0, 0, group, False, ChosenBy.NOBODY, False, phase, _NO_MARKS
+            )
             found = self._judge(key, by_name, now)
             _remember(self._by_name, short, found)
         return found if isinstance(found, Verdict) else self._dress(found, by_name)
@@ -202,6 +211,7 @@ class Decider:
             jurisdiction=assess(listing, key.place, policy.trust_zone, powers),
             reach=self._spans.told[key.span].reach,
             internal_name=inside,
+            outer_name=key.outer and listing is None,
             marks=key.marks - {_INTERNAL},
             group=key.group,
             now=now,
@@ -266,6 +276,7 @@ class _Spans:
             numbers.setdefault(told, len(numbers))
             self._numbers.append(numbers[told])
         self.told = list(numbers)
+        self.inner = {n for told, n in numbers.items() if told.reach is Reach.INTERNAL}
         self.heeding_ports = {number for told, number in numbers.items() if told.ports}
         self._by_head = dict(self._heads())
 
@@ -300,6 +311,11 @@ def _remember[T](memo: dict[tuple[object, ...], T], key: tuple[object, ...], val
     if len(memo) >= MEMO_LIMIT:
         memo.clear()
     memo[key] = value
+
+
+def _is_outer(host: str) -> bool:
+    """Whether a name is one that anybody may own: neither a single label nor set apart."""
+    return "." in host and not host.endswith(_SET_APART)
 
 
 def _same_house(one: Listing, other: Listing) -> bool:

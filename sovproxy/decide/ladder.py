@@ -55,11 +55,19 @@ def refused_network(question: Question, _policy: Policy) -> Iterator[Step | Deci
 
 
 def internal(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
-    """The administration's own names and networks are not judged, unless they are listed."""
+    """The administration's own names and networks are not judged, unless they are listed.
+
+    A name of somebody else that leads inside would make the proxy a way in (DNS rebinding).
+    """
     if question.internal_name:
         yield Decision(
             Action.ALLOW, "internal", "The host is one of the policy's internal domains."
         )
+    if question.outer_name:
+        reason = (
+            "The name leads to an internal network, but is none of the policy's internal domains."
+        )
+        yield Decision(Action.BLOCK, "refused-network", reason)
     if question.reach is Reach.INTERNAL and question.listing is None:
         yield Decision(Action.ALLOW, "internal", "The address is in an internal network.")
     yield Step("internal", decided=False, detail="neither an internal domain nor network")

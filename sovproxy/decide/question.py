@@ -26,6 +26,8 @@ class Reach(StrEnum):
 class Question:
     """One identity of a destination: `listing` is how the catalogue knows it, if it does.
 
+    `internal_name` is true of a name below the policy's internal domains, `outer_name` of one that
+    anybody may own and that the node has resolved to an internal address.
     `marks` are the policy's own host patterns that the name fits; `now` is Unix seconds.
     """
 
@@ -37,6 +39,7 @@ class Question:
     marks: frozenset[str]
     group: str
     now: float
+    outer_name: bool = False
 
 
 def why_not(condition: Condition, question: Question) -> str:
