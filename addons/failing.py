@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mitmproxy import http
 from mitmproxy.proxy.layer import NextLayer
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 
-def close(subject: object) -> None:
+FAILED: Final = "sovproxy failed to decide"
+NO_RECORD: Final = "sovproxy cannot keep its record now; the node's disk may be full"
+
+
+def close(subject: object, why: str = FAILED) -> None:
     """Stop whatever the failed hook was about."""
     if isinstance(subject, http.HTTPFlow):
         host = subject.request.host
-        subject.response = answers.plain_problem(503, "sovproxy failed to decide", host)
+        subject.response = answers.plain_problem(503, why, host)
         subject.request.stream = False  # mitmproxy cannot stream a body that it has an answer to
     elif isinstance(subject, NextLayer):
         subject.layer = layers.Refuse(subject.context)

@@ -343,6 +343,14 @@ class Gate:
         )
         await self.node.record(event)
 
+    def unrecorded(self, subject: object) -> None:
+        """Close what cannot be put on record, whatever the verdict was."""
+        failing.close(subject, failing.NO_RECORD)
+        if isinstance(subject, http.HTTPFlow):
+            session = self._session(subject.client_conn)
+            session.passage, session.told = None, True
+            session.cleared.clear()
+
     async def failed(self, hook: str, subject: object) -> None:
         """Carry out `on_error` when a hook failed: what is listed is stopped in any case."""
         failing.close(subject)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from mitmproxy import exceptions
 
+from sovproxy.events.spool import SpoolUnwritable
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -35,6 +37,9 @@ def guarded[Addon: Fallible, Subject](
             await hook(addon, subject)
         except exceptions.AddonHalt:
             raise
+        except SpoolUnwritable as error:
+            log.warning("a connection is closed, it cannot be put on record: %s", error)
+            addon.unrecorded(subject)
         except Exception:
             name = getattr(hook, "__name__", "?")
             log.exception("hook %s failed", name)

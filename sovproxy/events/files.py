@@ -25,9 +25,12 @@ def replace_private(path: Path, data: bytes) -> None:
     try:
         write_all(handle, data)
         os.fsync(handle)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # on a full disk it would take what room is left
+        raise
     finally:
         os.close(handle)
-    draft.replace(path)
     sync_folder(path.parent)
 
 

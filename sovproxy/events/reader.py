@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.events.files import make_private_folder, write_all
 from sovproxy.events.positions import load_positions, save_positions
+from sovproxy.events.reserve import is_full
 from sovproxy.events.segments import (
     Limits,
     Position,
@@ -60,6 +61,7 @@ class SpoolReader:
         make_private_folder(folder)
         self._folder = folder
         self._positions = load_positions(folder)
+        self._noted, self._full = True, False
         self._damaged: dict[Stream, set[int]] = {stream: set() for stream in Stream}
         self.counters = ReaderCounters()
 
@@ -78,18 +80,39 @@ class SpoolReader:
     def acknowledge(self, batch: Batch) -> None:
         """Note that `batch` is done with, and remove segments that are no longer needed.
 
-        Raises OSError; the batch is then read again later.
+        A full disk does not hold this up: segments go first then, and their room is there for the
+        note. Should the node be killed in between, what was delivered of the segments that are left
+        is delivered once more, and stored once. Raises OSError.
         """
         positions = self._positions | batch.positions
         if positions != self._positions:
-            save_positions(self._folder, positions)
             self._positions = positions
+            self._noted = False
             self.counters.damaged += batch.damaged
             self.counters.torn += batch.torn
+        noted = self._try_to_note()
         for stream in Stream:
             for item in list_segments(self._folder, stream)[:-1]:
                 if self._is_done(item):
                     self._retire(item)
+        if not noted:
+            self._try_to_note()
+
+    def _try_to_note(self) -> bool:
+        """Put the positions on disk; False when it is full, for then they wait in memory."""
+        if self._noted:
+            return True
+        try:
+            save_positions(self._folder, self._positions)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            if not self._full:
+                log.warning("spool: how far it was delivered cannot be noted: %s", error)
+            self._full = True
+            return False
+        self._noted, self._full = True, False
+        return True
 
     def set_aside(self, records: Iterable[bytes]) -> None:
         """Keep records that the API refuses, in `refused.jsonl`, which holds 16 MiB at most.

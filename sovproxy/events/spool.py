@@ -6,6 +6,9 @@ last one of its segment.
 
 The spool is bounded: when it grows over `max_bytes`, the oldest rollups go first, then the oldest
 events; what has not changed for `max_age_seconds` goes too. Dropped records are counted and logged.
+
+When the disk is full, events take the room that is reserved for that, then that of the oldest
+rollups. Rollups wait in memory until the reserve is whole again.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import PRIVATE_FILE, make_private_folder, sync_folder, write_all
 from sovproxy.events.positions import load_positions
+from sovproxy.events.reserve import Reserve, is_full
 from sovproxy.events.segments import (
     Position,
     Segment,
@@ -48,11 +52,15 @@ class SpoolUnwritable(SovproxyError):
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """Bounds of a spool. `max_bytes` covers both streams and is kept to within two segments."""
+    """Bounds of a spool. `max_bytes` covers both streams and is kept to within two segments.
+
+    `reserve_bytes` are kept beside them for when the disk is full: some 6,000 events.
+    """
 
     max_bytes: int = 512 * MEBIBYTE
     max_age_seconds: float = 30 * 86400
     segment_bytes: int = 4 * MEBIBYTE
+    reserve_bytes: int = 4 * MEBIBYTE
 
 
 @dataclass(slots=True)
@@ -63,6 +71,8 @@ class SpoolCounters:
     failed: int = 0
     dropped_events: int = 0
     dropped_rollups: int = 0
+    full: int = 0
+    """How often the disk was found full."""
 
 
 @dataclass(slots=True)
@@ -147,6 +157,8 @@ class Spool:
         self.counters = SpoolCounters()
         self._clock = clock
         self._lock_handle = _lock(folder)
+        self._reserve = Reserve(folder, self.limits.reserve_bytes)
+        self._reserve.keep()
         self._writers = {
             stream: _SegmentWriter(folder, stream, self.limits.segment_bytes) for stream in Stream
         }
@@ -204,7 +216,7 @@ class Spool:
             return
         wanted = [item.future for item in waiting if item.future.set_running_or_notify_cancel()]
         try:
-            begun = self._writers[stream].write(b"".join(item.line for item in waiting))
+            begun = self._write(stream, b"".join(item.line for item in waiting))
         except Exception as error:  # noqa: BLE001  # a caller must never wait for ever
             self.counters.failed += len(waiting)
             problem = f"the spool {self.folder} cannot be written: {error}"
@@ -217,6 +229,30 @@ class Spool:
         if begun:
             self._try_to_enforce_limits()
 
+    def _write(self, stream: Stream, data: bytes) -> bool:
+        """Make `data` durable, if need be in the reserved room. Raises OSError."""
+        if stream is Stream.ROLLUPS and not self._reserve.is_whole:
+            raise OSError("what room is left is for events; rollups wait")
+        while True:
+            try:
+                return self._writers[stream].write(data)
+            except OSError as error:
+                if stream is Stream.ROLLUPS or not is_full(error) or not self._make_room():
+                    raise
+
+    def _make_room(self) -> bool:
+        """Give up the reserve, or else the oldest rollups; False if nothing is left of both.
+
+        Raises OSError.
+        """
+        self.counters.full += 1
+        if self._reserve.release():
+            return True
+        rollups = list_segments(self.folder, Stream.ROLLUPS)
+        for item in rollups[:-1][:1]:
+            self._drop(item)
+        return len(rollups) > 1
+
     def _try_to_enforce_limits(self) -> None:
         try:
             self.enforce_limits()
@@ -226,8 +262,10 @@ class Spool:
     def enforce_limits(self) -> None:
         """Drop what is too old, then the oldest rollups and events until the size fits.
 
-        The newest segment of a stream always stays. Raises OSError.
+        The newest segment of a stream always stays. Room is reserved again, if it was needed and
+        the disk has it now. Raises OSError.
         """
+        self._reserve.keep()
         rollups = list_segments(self.folder, Stream.ROLLUPS)
         events = list_segments(self.folder, Stream.EVENTS)
         total = sum(item.size for item in (*rollups, *events))

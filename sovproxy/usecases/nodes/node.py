@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     from sovproxy.events.event import Event
     from sovproxy.settings import Settings
     from sovproxy.usecases.worker.acknowledging import Offer
-
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -312,12 +308,12 @@ class Node:
         return first._replace(address=address) if address else None
 
     async def record(self, event: Event) -> None:
-        """Return when the event is on disk; a full disk is logged, and the answer given anyway.
+        """Return when the event is on disk. Raises SpoolUnwritable: it must not be carried out.
 
-        What must be stopped is stopped even when it cannot be recorded.
+        What must be stopped stays stopped then, and nobody is told a verdict that is not on record.
         """
         try:
             await self.recorder.record(event)
-        except SpoolUnwritable as error:
+        except SpoolUnwritable:
             self.counters.unwritable_records += 1
-            log.warning("event %s is not on record: %s", event.id, error)
+            raise
