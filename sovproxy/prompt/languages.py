@@ -35,8 +35,8 @@ type Messages = Mapping[tuple[str, str], str]
 """Translations by context (mostly empty) and English text."""
 
 _RANGE = re.compile(
-    r"\s*(?P<range>\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)"
-    r"\s*(?:;\s*[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*"
+    r"\s*+(?P<range>\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)"
+    r"\s*+(?:;\s*+[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*+"
 )
 
 
