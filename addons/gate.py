@@ -25,8 +25,8 @@ from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.events.event import EventKind, Outcome, Transport
 
-from . import answers, detours, doors, failing, first_bytes, layers, magic
-from .first_bytes import Speech
+from . import answers, authority, detours, doors, failing, first_bytes, layers, magic
+from .first_bytes import First, Speech
 from .guarded import guarded
 from .rechecking import Rechecking
 from .session import Session, is_transparent, names, original, port_of, user
@@ -69,7 +69,7 @@ class Gate:
 
     def load(self, _loader: object) -> None:
         """Set mitmproxy's options to what the gate relies on, before anybody can connect."""
-        set_options(ctx.options)
+        set_options(ctx.options, self.node.authority.confdir)
 
     def running(self) -> None:
         """Begin to deliver events, and let mitmproxy do no more than it has to."""
@@ -86,7 +86,7 @@ class Gate:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                await asyncio.to_thread(self.node.judge.refresh)  # reading takes its time
+                await asyncio.to_thread(self.node.refresh)  # reading takes its time
             except Exception:
                 log.exception("refresh failed; what was in force stays in force")
 
@@ -120,8 +120,7 @@ class Gate:
 
     async def _stop_connect(self, flow: http.HTTPFlow, session: Session, passage: Passage) -> None:
         """Prepare to answer inside the tunnel, or refuse it where that is not allowed or sense."""
-        no_prompt = self.node.policy.inspection == "none"
-        if no_prompt or isinstance(passage.destination, Unreadable):
+        if not authority.may_answer(self.node, passage):
             session.told = True
             flow.response = await answers.refuse_connect(self.node, passage, session.client)
         else:
@@ -158,7 +157,7 @@ class Gate:
             await self._arrive(session, first.name, host, port)
         elif first.name:
             self._hear_name(session, first.name)
-        data.layer = self._choose(context, session, first.speech)
+        data.layer = self._choose(context, session, first)
 
     async def _arrive(self, session: Session, name: str, address: str, port: int) -> None:
         """Judge a connection that was redirected to us, by its address and the name it gives."""
@@ -177,7 +176,8 @@ class Gate:
         else:
             session.passage = heard
 
-    def _choose(self, context: Context, session: Session, speech: Speech) -> proxy_layer.Layer:
+    def _choose(self, context: Context, session: Session, first: First) -> proxy_layer.Layer:
+        speech = first.speech
         if speech is Speech.HTTP:
             return layers.http(context)
         if problem := UNSAID.get(speech):
@@ -188,7 +188,9 @@ class Gate:
         if session.passage and session.passage.passes:
             session.open = (session.passage, *session.open)
             return layers.tunnel(context)
-        if speech is Speech.TLS and self.node.policy.inspection != "none":
+        if speech is Speech.TLS:
+            session.identity = authority.identity_for(self.node, first.name, session.passage)
+        if session.identity:
             session.ended_here = True
             return layers.terminate_tls(context)
         return layers.Refuse(context)
@@ -198,6 +200,12 @@ class Gate:
         client = data.context.client
         if b"http/1.1" in client.alpn_offers:
             client.alpn = b"http/1.1"
+
+    def tls_start_client(self, data: tls.TlsData) -> None:
+        """Show the identity that was chosen, before mitmproxy makes one of its own."""
+        session = self.sessions.get(data.context.client.id)
+        if session and session.identity:
+            authority.start_tls(data, session.identity)
 
     @guarded
     async def requestheaders(self, flow: http.HTTPFlow) -> None:

@@ -14,6 +14,7 @@ from . import answers
 if TYPE_CHECKING:
     from mitmproxy import connection, http
 
+    from sovproxy.ca.leaves import Identity
     from sovproxy.usecases.nodes.node import Client, Passage
 
 
@@ -22,14 +23,16 @@ class Session:
     """What is known of one client connection.
 
     `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
-    have their own. `user` is the name that the client signed in with. `cleared` holds the addresses
-    that may be connected to. `ended_here` is true when TLS ends at this node. `told` is true once
-    an event says what the client got. `open` holds what is let through at this moment, and `ends`
-    when it is closed (by the monotonic clock) if it may not go on.
+    have their own. `identity` is what the client is shown where TLS ends here. `user` is the name
+    that the client signed in with. `cleared` holds the addresses that may be connected to.
+    `ended_here` is true when TLS ends at this node. `told` is true once an event says what the
+    client got. `open` holds what is let through at this moment, and `ends` when it is closed (by
+    the monotonic clock) if it may not go on.
     """
 
     client: Client
     passage: Passage | None = None
+    identity: Identity | None = None
     user: str = ""
     cleared: set[str] = field(default_factory=set)
     ended_here: bool = False

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from .answers import MAX_BODY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mitmproxy.master import Master
     from mitmproxy.options import Options
 
@@ -47,12 +49,16 @@ CONTENT_TOOLS = (
 """Names of mitmproxy 12's default addons; one that a later version lacks is passed over."""
 
 
-def set_options(options: Options) -> None:
-    """Set what the gate relies on. Another mode is logged as an error, which ends mitmproxy."""
+def set_options(options: Options, confdir: Path) -> None:
+    """Set what the gate relies on. Another mode is logged as an error, which ends mitmproxy.
+
+    mitmproxy finds a CA in `confdir`, and so makes none.
+    """
     modes = {mode.partition(":")[0].partition("@")[0] for mode in options.mode}
     if others := sorted(modes.difference(MODES)):
         log.error("mode %s: sovproxy works as %s only", ", ".join(others), " or ".join(MODES))
     options.update(
+        confdir=str(confdir),
         connection_strategy="lazy" if "transparent" in modes else "eager",
         websocket=False,  # upgraded connections are relayed as they are
         rawtcp=True,

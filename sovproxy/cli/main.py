@@ -9,6 +9,7 @@ import typer
 from sovproxy import __version__
 from sovproxy.cli import (
     accounts,
+    ca,
     check,
     compiling,
     data,
@@ -37,6 +38,7 @@ app.add_typer(compiling.app)
 app.add_typer(events.app)
 app.add_typer(exceptions.app)
 app.add_typer(accounts.app)
+app.add_typer(ca.app)
 app.add_typer(tokens.app)
 app.add_typer(papers.app)
 

@@ -16,6 +16,7 @@ from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.accounts import first_link
 from sovproxy.usecases.access.tokens import ensure_node_token
+from sovproxy.usecases.ca.folder import ensure_confdir
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.running import Supervisor, processes_of
 
@@ -41,6 +42,7 @@ def run() -> None:
 
 def _prepare(settings: Settings) -> str | None:
     """Make the store and the node's token, and the first admin's link while there is no admin."""
+    ensure_confdir(settings.ca_confdir)  # before mitmproxy makes a CA of its own there
     store = open_store(settings.effective_store_url)
     try:
         ensure_node_token(store, settings.node_token_file, settings.node)

@@ -157,7 +157,7 @@ def test_the_pac_and_the_ca_are_served_and_the_key_is_not(installation):
     certificate = installation.get("/ca.pem")
     assert certificate.startswith(b"-----BEGIN CERTIFICATE-----")
     assert b"PRIVATE" not in certificate
-    assert certificate in (installation.data / "ca" / "mitmproxy-ca-cert.pem").read_bytes()
+    assert certificate in (installation.data / "ca" / "root.pem").read_bytes()
 
 
 def test_what_it_writes_is_for_its_owner_alone(installation):

@@ -48,7 +48,7 @@ class Walk:
     def __init__(self, installation, origins, tab) -> None:
         self.installation, self.origins, self.tab = installation, origins, tab
         self.base = f"http://127.0.0.1:{installation.api_port}/console"
-        authority = next(installation.data.rglob("mitmproxy-ca-cert.pem"))
+        authority = next(installation.data.glob("**/ca/root.pem"))
         port = installation.proxy_port
         self.proxy = SimpleNamespace(url=f"http://127.0.0.1:{port}", authority=authority)
 

@@ -80,8 +80,8 @@ class Proxy:
 
     @property
     def authority(self) -> Path:
-        """The certificate of the node's CA."""
-        return self.data / "ca" / "mitmproxy-ca-cert.pem"
+        """The certificate of the root that the node's CA stands under."""
+        return self.data / "ca" / "root.pem"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Proxy:
         """Start it and wait until it answers."""
         self.data.mkdir(parents=True, exist_ok=True)
         command = [str(BIN / "mitmdump"), "-q", "--listen-host", "127.0.0.1"]
-        command += ["--listen-port", str(self.port), "--set", f"confdir={self.data / 'ca'}"]
+        command += ["--listen-port", str(self.port)]
         for script in self.scripts:
             command += ["-s", str(SCRIPTS / script)]
         command += ["-s", str(ADDON), *self.arguments]

@@ -22,6 +22,7 @@ from sovproxy.events.spool import SpoolUnwritable
 from sovproxy.fleet.counters import Counters
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.access.workers import mint
+from sovproxy.usecases.ca.authority import Authority
 from sovproxy.usecases.nodes.membership import Member
 from sovproxy.usecases.nodes.resolving import Resolver
 from sovproxy.usecases.policy.judging import Judge
@@ -101,6 +102,7 @@ class Node:
         self.tunnel_grace = settings.tunnel_grace
         self._api_url = settings.fleet_api_url
         self.judge = Judge(settings)
+        self.authority = Authority(settings, self.judge)
         self.resolver = Resolver(settings.hosts_file)
         secret = load_secret(folder / "secret")
         self.offers = Offers(secret)
@@ -128,6 +130,11 @@ class Node:
     def policy(self) -> Policy:
         """The policy in force."""
         return self.judge.policy
+
+    def refresh(self) -> None:
+        """Follow changes of policy, catalogue, databases, and of the CA with them."""
+        self.judge.refresh()
+        self.authority.refresh()
 
     def start(self) -> None:
         """Begin to deliver events to the API, and to follow it."""
