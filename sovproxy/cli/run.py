@@ -18,20 +18,23 @@ from sovproxy.usecases.access.accounts import first_link
 from sovproxy.usecases.access.tokens import ensure_node_token
 from sovproxy.usecases.ca.folder import ensure_confdir
 from sovproxy.usecases.policy.judging import Judge
+from sovproxy.usecases.upkeep.notifying import notifier_of
 from sovproxy.usecases.upkeep.running import Supervisor, processes_of
 
 
 def run() -> None:
     """Start the proxy and the admin API on this machine, and keep them running.
 
-    Everything is written below the data directory. SIGTERM or Ctrl-C ends it.
+    Everything is written below the data directory. SIGTERM or Ctrl-C ends it, once tunnels have
+    finished or had their time; a second one ends it at once.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = or_exit(Settings)
     or_exit(lambda: make_private_folder(settings.data_dir))
     judge = or_exit(lambda: Judge(settings))  # refuse a bad policy or catalogue before starting
     code = or_exit(lambda: _prepare(settings))
-    supervisor = Supervisor(processes_of(settings))
+    notifier = notifier_of()
+    supervisor = Supervisor(processes_of(settings), notifier=notifier)
     supervisor.heed_signals()
     try:
         supervisor.run(lambda: typer.echo(_welcome(settings, judge, code)))

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from sovproxy.cli.exits import or_exit
 from sovproxy.settings import Settings
+from sovproxy.usecases.upkeep.notifying import notifier_of
 
 
 def api() -> None:
     """Serve the admin API alone (`sovproxy run` starts it beside the proxy)."""
-    import uvicorn  # noqa: PLC0415 - every other command starts sooner without the web framework
-
+    from sovproxy.api.serving import serve  # noqa: PLC0415 - other commands start sooner without
     from sovproxy.api.start import app_of  # noqa: PLC0415
 
+    notifier = notifier_of()
     settings = or_exit(Settings)
-    app = or_exit(lambda: app_of(settings))
-    uvicorn.run(
-        app,
-        host=settings.api_host,
-        port=settings.api_port,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-    )
+    serve(or_exit(lambda: app_of(settings)), settings, notifier)

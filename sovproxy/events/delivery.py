@@ -11,6 +11,7 @@ import logging
 import random
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 PATH: Final = "/api/v1/events"
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 60.0
+QUIET_SECONDS: Final = 15.0
+"""How long after the start it is no news that the API does not answer: it may be starting too."""
+
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
 _OK: Final = 200
 _TOO_LARGE: Final = 413
@@ -87,10 +91,13 @@ class Delivery:
             timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=verify
         )
         self._stop = threading.Event()
+        self._quiet_until = 0.0
+        self._warned = False
         self._thread = threading.Thread(target=self._run, name="sovproxy-delivery", daemon=True)
 
     def start(self) -> None:
         """Begin to deliver."""
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -116,14 +123,15 @@ class Delivery:
             except Exception as error:  # noqa: BLE001  # it must go on whatever happens
                 pause = self._after_failure(error, pause)
                 continue
-            pause = FIRST_PAUSE
+            pause, self._warned = FIRST_PAUSE, False
             if not busy:
                 self._stop.wait(self._poll_seconds)
 
     def _after_failure(self, error: Exception, pause: float) -> float:
         """Wait, and give the next pause: twice as long, up to a minute."""
         self.counters.failures += 1
-        if pause == FIRST_PAUSE and not self._stop.is_set():
+        if not self._warned and not self._stop.is_set() and time.monotonic() >= self._quiet_until:
+            self._warned = True
             log.warning("events wait in the spool: %s", error)
         asked = error.pause if isinstance(error, NotTaken) else 0.0
         jitter = random.uniform(0.5, 1.0)  # noqa: S311  # spreads nodes, keeps no secret

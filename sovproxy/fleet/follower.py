@@ -35,6 +35,9 @@ SPREAD_SECONDS: Final = 1.0
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
+QUIET_SECONDS: Final = 15.0
+"""How long after the start it is no news that the API does not answer: it may be starting too."""
+
 BUSY_SECONDS: Final = 30.0
 """How long messages wait that the API does not take now."""
 
@@ -74,6 +77,8 @@ class Follower:
         self.known = known
         self.failures = 0
         """Attempts to reach the API that failed since the start."""
+        self._warned = False
+        self._quiet_until = 0.0
         self._side = side
         self._clock = clock
         self._answers: dict[str, Future[dict[str, Any]]] = {}
@@ -85,6 +90,7 @@ class Follower:
 
     def start(self) -> None:
         """Begin."""
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
         self._thread.start()
 
     def stop(self, timeout: float = 3.0) -> None:
@@ -222,12 +228,14 @@ class Follower:
         return set()
 
     async def _attempt(self, what: str, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do something that may fail; the first failure of a row is logged."""
+        """Do something that may fail; the first failure is logged, once the start is over."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001  # it must go on whatever happens
             self.failures += 1
-            if self.failures == 1 or not isinstance(error, SovproxyError):
+            expected = isinstance(error, SovproxyError)
+            if not expected or not (self._warned or time.monotonic() < self._quiet_until):
+                self._warned = self._warned or expected
                 log.warning("fleet: %s fails, what is known stays in force: %s", what, error)
             return False
         return True

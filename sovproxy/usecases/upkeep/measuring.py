@@ -17,6 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from sovproxy.limits import API_LIMITS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -66,6 +68,12 @@ SPECS: Final = (
     ),
     Spec("sovproxy_ingest_seconds", "histogram", "How long a batch took to become durable."),
     Spec("sovproxy_sign_in_failures", "counter", "Refused passwords and tokens."),
+    Spec(
+        "sovproxy_limit_reached",
+        "counter",
+        "How often a limit of the API was reached, by its name.",
+        ("limit",),
+    ),
     Spec("sovproxy_store_up", "gauge", "1 if the store can be used, else 0."),
     Spec("sovproxy_store", "info", "The kind of the store.", ("dialect",)),
     Spec("sovproxy_store_bytes", "gauge", "What the store takes on disk."),
@@ -136,6 +144,9 @@ class Measures:
         self._records = self._counter("sovproxy_ingest_records")
         self._ingest = self._histogram("sovproxy_ingest_seconds")
         self._deleted = self._counter("sovproxy_retention_deleted")
+        self._limits = self._counter("sovproxy_limit_reached")
+        for limit in API_LIMITS:
+            self._limits.labels(limit)
         for result in ("accepted", "duplicate", "refused"):
             self._records.labels(result)
 
@@ -151,6 +162,10 @@ class Measures:
         self._records.labels("duplicate").inc(answer.duplicates)
         self._records.labels("refused").inc(len(answer.refused))
         self._ingest.observe(seconds)
+
+    def limit_reached(self, limit: str) -> None:
+        """Note that a limit of the API was reached."""
+        self._limits.labels(limit).inc()
 
     def deleted(self, kind: str, number: int) -> None:
         """Note what retention deleted of one kind of data."""
