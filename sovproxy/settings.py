@@ -239,6 +239,11 @@ class Settings(BaseSettings):
         return self.data_dir / "node" / "token"
 
     @property
+    def audit_anchors_file(self) -> Path:
+        """Hashes of the audit that the API noted, outside the database (mode 0600)."""
+        return self.data_dir / "audit-anchors.jsonl"
+
+    @property
     def effective_store_url(self) -> str:
         """The store's SQLAlchemy URL, with the default filled in."""
         return self.store_url or f"sqlite:///{self.data_dir / 'sovproxy.sqlite'}"

@@ -9,6 +9,7 @@ import typer
 from sovproxy import __version__
 from sovproxy.cli import (
     accounts,
+    audit,
     ca,
     check,
     compiling,
@@ -40,6 +41,7 @@ app.add_typer(exceptions.app)
 app.add_typer(accounts.app)
 app.add_typer(ca.app)
 app.add_typer(tokens.app)
+app.add_typer(audit.app)
 app.add_typer(papers.app)
 
 

@@ -43,6 +43,7 @@ from sovproxy.store.tables.fleet import (
     AcknowledgementRow,
     NodeRow,
 )
+from sovproxy.store.tables.persons import PERSON_REQUESTS, PersonRequestRow
 from sovproxy.store.tables.policies import (
     POLICY_DRAFTS,
     POLICY_VERSIONS,
@@ -94,6 +95,7 @@ __all__ = [
     "LINKS",
     "NODES",
     "NOTES",
+    "PERSON_REQUESTS",
     "POLICY_DRAFTS",
     "POLICY_VERSIONS",
     "RESOLUTIONS",
@@ -123,6 +125,7 @@ __all__ = [
     "LinkRow",
     "NodeRow",
     "NoteRow",
+    "PersonRequestRow",
     "PolicyDraftRow",
     "PolicyVersionRow",
     "ResolutionRow",

@@ -83,7 +83,11 @@ class SessionRow(SQLModel, table=True):
 
 
 class TokenRow(SQLModel, table=True):
-    """A bearer token: its public id, and the SHA-256 of its secret in hexadecimal."""
+    """A bearer token: its public id, and the SHA-256 of its secret in hexadecimal.
+
+    `maker` is the public id of the token or account that made it; empty for what the command line
+    or a node's start made.
+    """
 
     __tablename__ = "token"
 
@@ -94,6 +98,7 @@ class TokenRow(SQLModel, table=True):
     created: int = Field(sa_type=BigInteger)
     expires: int | None = Field(default=None, sa_type=BigInteger)
     revoked: int | None = Field(default=None, sa_type=BigInteger)
+    maker: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 ACCOUNTS = SQLModel.metadata.tables["account"]

@@ -83,11 +83,21 @@ class Act(StrEnum):
     NODE_FORGET = "node_forget"
     FORWARD_TEST = "forward_test"
     RETENTION_RUN = "retention_run"
+    AUDIT_CHECKPOINT = "audit_checkpoint"
+    PERSON_REQUEST = "person_request"
+    PERSON_APPROVE = "person_approve"
+    PERSON_REFUSE = "person_refuse"
+    PERSON_LAPSE = "person_lapse"
+    PERSON_ACCESS = "person_access"
+    PERSON_ERASURE = "person_erasure"
     ROOM_CREATE = "room_create"
 
 
 class AuditEntry(BaseModel):
-    """One entry. `details` say what was asked for or done; `rows` how many events were shown."""
+    """One entry. `details` say what was asked for or done; `rows` how many events were shown.
+
+    `hash` is over the entry and the hash of the one before.
+    """
 
     seq: int = Field(examples=[812])
     time: datetime
@@ -99,6 +109,7 @@ class AuditEntry(BaseModel):
         examples=[{"service": ["zoom"], "since": "2026-11-23T00:00:00Z"}]
     )
     rows: int = Field(examples=[50])
+    hash: str = Field(description="SHA-256, hexadecimal.")
 
 
 class AuditPage(BaseModel):
@@ -191,7 +202,7 @@ def audit_page(
 
 def _entry(row: AuditRow) -> AuditEntry:
     return AuditEntry(
-        **row.model_dump(include={"seq", "token", "name", "role", "what", "rows"}),
+        **row.model_dump(include={"seq", "token", "name", "role", "what", "rows", "hash"}),
         time=from_microseconds(row.time),
         details=from_json(row.details),
     )

@@ -32,6 +32,8 @@ DEFAULT_DAYS: Final = 365
 MAX_DAYS: Final = 3650
 RENEW_DAYS: Final = 90
 MAX_NAME: Final = 64
+MAX_MAKERS: Final = 100
+"""Tokens that made tokens, one after the other; no line is followed further."""
 
 _TOKEN = re.compile(r"sov_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _DAY: Final = 86400 * 1_000_000
@@ -90,7 +92,11 @@ def command_line(user: str) -> Principal:
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """What may be shown of a token. Times are Unix microseconds; `state` tells if it works."""
+    """What may be shown of a token. Times are Unix microseconds; `state` tells if it works.
+
+    `maker` is the public id of the account or token that made it; `cli` for the command line, and
+    empty where it is not known.
+    """
 
     id: str
     name: str
@@ -98,6 +104,7 @@ class TokenFacts:
     created: int
     expires: int | None
     state: str
+    maker: str = ""
 
 
 def create_token(
@@ -120,6 +127,7 @@ def create_token_as(
     Raises InvalidToken for a bad name or lifetime, StoreUnavailable.
     """
     token, row = _make(role, name, days, _microseconds(now))
+    row.maker = principal.token_id
     details = {"id": row.id, "name": name, "role": role, "days": days}
     rows.insert_token(store, row, act_entry(principal, Act.TOKEN_CREATE, details, now=now))
     return token, _facts(row, row.created)
@@ -171,6 +179,20 @@ def token_principal(store: Store, token_id: str, now: datetime) -> Principal | N
     if row is None or _state(row, _microseconds(now)) != "valid":
         return None
     return Principal(row.id, row.name, Role(row.role))
+
+
+def maker_of(store: Store, token_id: str) -> str:
+    """Who answers for a token: the account, or the command line, that the line of makers begins
+    with; the token itself where its maker is not known, and an account for itself.
+
+    Raises StoreUnavailable.
+    """
+    for _ in range(MAX_MAKERS):
+        row = rows.get_token(store, token_id)
+        if row is None or not row.maker:
+            break
+        token_id = row.maker
+    return token_id
 
 
 def ensure_node_token(store: Store, path: Path, node: str, now: datetime | None = None) -> None:
@@ -226,7 +248,9 @@ def _digest(secret: str) -> str:
 
 
 def _facts(row: TokenRow, at: int) -> TokenFacts:
-    return TokenFacts(row.id, row.name, row.role, row.created, row.expires, _state(row, at))
+    return TokenFacts(
+        row.id, row.name, row.role, row.created, row.expires, _state(row, at), row.maker
+    )
 
 
 def _state(row: TokenRow, now: int) -> str:
