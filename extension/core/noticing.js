@@ -5,7 +5,15 @@ export function isWorthNotice({ passes, rule, jurisdiction }) {
   return passes && rule !== "internal" && jurisdiction.standing !== "sovereign";
 }
 
+/** Whether the administration may be told of it as a count: a name, and one that no catalogue lists. */
+export function isForTheCount({ listing, service }, { host }) {
+  return Boolean(host) && !listing && !service;
+}
+
 const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
+
+/** What of this is no host, as it was written. @param {string[]} hosts */
+export const oddHosts = (hosts) => hosts.filter((host) => host !== "*" && !HOST.test(host));
 
 /**
  * Match patterns of hosts, as the administration writes them: `mail.example`, `*.example`, `*`.

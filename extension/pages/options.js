@@ -1,5 +1,6 @@
 // The options: where the API is, where links are marked, and whether the policy in force is fresh.
 
+import { oddHosts } from "../core/noticing.js";
 import { ask, managedSettings, store, stored } from "../shell/browser.js";
 import { Keeper } from "../shell/keeper.js";
 import { scriptSettings } from "../shell/scripts.js";
@@ -22,7 +23,7 @@ async function show() {
 }
 
 /** A form with one field, which nobody can change when the administration has filled it. */
-function formOf(field, { label, hint, managed, onsubmit }, language) {
+function formOf(field, { label, hint, status, managed, onsubmit }, language) {
   const hints = { id: `${field.id}-hint` };
   return make(
     "form.card.options",
@@ -30,6 +31,7 @@ function formOf(field, { label, hint, managed, onsubmit }, language) {
     make("label", { for: field.id }, label),
     field,
     make("p.hint", hints, managed ? language.say("Your administration has set it.") : hint),
+    status,
     managed ? null : make("button.button", { type: "submit" }, language.say("Save")),
   );
 }
@@ -54,12 +56,20 @@ async function marksForm(language) {
   field.value = (await scriptSettings()).markOn.join("\n");
   const onsubmit = async (event) => {
     event.preventDefault();
-    await store({ mark_links_on: field.value.split(/\s+/).filter(Boolean) });
+    const hosts = field.value.split(/\s+/).filter(Boolean);
+    const [odd] = oddHosts(hosts);
+    field.setAttribute("aria-invalid", String(Boolean(odd)));
+    if (odd) {
+      status.textContent = language.say("“%(line)s” is no site. Write mail.example.org, *.example.org or *.", { line: odd });
+      return field.focus();
+    }
+    await store({ mark_links_on: hosts });
     await show();
   };
+  const status = make("p.doubt", { role: "status" });
   const label = language.say("Mark links to stopped services on these sites");
   const hint = language.say("One site a line: *.example.org stands for all below it, * for every page.");
-  return formOf(field, { label, hint, managed, onsubmit }, language);
+  return formOf(field, { label, hint, status, managed, onsubmit }, language);
 }
 
 async function state(decider, language) {

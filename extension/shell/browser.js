@@ -54,14 +54,15 @@ export const onWake = (listener) => api.alarms.onAlarm.addListener(({ name }) =>
 
 /**
  * Answer messages of our own pages and content scripts. The handler gives a promise of the answer.
- * @param {(message: any, sender: {ownPage: boolean, tab: number, url: string}) => Promise<any>} handler
+ * @param {(message: any, sender: {ownPage: boolean, tab: number, url: string, isPrivate: boolean}) => Promise<any>} handler
  */
 export function onMessage(handler) {
   api.runtime.onMessage.addListener((message, sender, respond) => {
     if (sender.id !== api.runtime.id) return false;
     const url = sender.url ?? "";
     const ownPage = url.startsWith(api.runtime.getURL(""));
-    handler(message, { ownPage, tab: sender.tab?.id ?? -1, url }).then(
+    const isPrivate = sender.tab?.incognito ?? false;
+    handler(message, { ownPage, tab: sender.tab?.id ?? -1, url, isPrivate }).then(
       (answer) => respond({ answer }),
       (error) => respond({ problem: error.message }),
     );

@@ -26,7 +26,7 @@ export class Refused extends Error {
  * Ask the API as the person. Raises Unreachable, Refused.
  * @param {string} api @param {string} path below /api/v1
  * @param {{method?: string, body?: object, headers?: Record<string, string>, timeout?: number}} [more]
- * @returns {Promise<any>} the answer's JSON; null when nothing has changed
+ * @returns {Promise<any>} the answer's JSON; null when nothing has changed, or there is nothing to say
  */
 export async function call(api, path, { method = "GET", body, headers = {}, timeout = TIMEOUT } = {}) {
   const me = api && (await identity({ anew: method !== "GET" })); // after a click, try once more
@@ -37,7 +37,7 @@ export async function call(api, path, { method = "GET", body, headers = {}, time
     body: body && JSON.stringify(body),
     signal: AbortSignal.timeout(timeout),
   });
-  if (answer.status === 304) return null;
+  if (answer.status === 304 || answer.status === 204) return null;
   return read(answer);
 }
 

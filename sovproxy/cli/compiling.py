@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +22,10 @@ app = typer.Typer(
 )
 
 _EXTENSION_ID = re.compile(r"[a-p]{32}")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+ANYWHERE: Final = "*"
+NOWHERE: Final = "none"
 _WEB = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 Api = Annotated[
@@ -31,24 +36,79 @@ ExtensionId = Annotated[
 ]
 UpdateUrl = Annotated[str, typer.Option(help="Address of the update manifest (XML).")]
 InstallUrl = Annotated[str, typer.Option(help="Address of the signed package (XPI).")]
+MarkLinksOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Host on which links are marked, such as mail.example.org or *.example.org; * for"
+        " every page, none for no page. May be repeated; default: well-known web mail."
+    ),
+]
+NoticeMeetings = Annotated[
+    bool, typer.Option(help="Whether meetings that no catalogue knows are told to the person.")
+]
+ReportMeetings = Annotated[
+    bool, typer.Option(help="Whether they are counted by your API: host, standing and day alone.")
+]
 
 
 @app.command("chrome-policy")
-def chrome_policy(extension_id: ExtensionId, update_url: UpdateUrl, api: Api = "") -> None:
+def chrome_policy(
+    extension_id: ExtensionId,
+    update_url: UpdateUrl,
+    api: Api = "",
+    mark_links_on: MarkLinksOn = None,
+    *,
+    notice_meetings: NoticeMeetings = True,
+    report_unknown_meetings: ReportMeetings = False,
+) -> None:
     """Print the policy of Chrome: a file for /etc/opt/chrome/policies/managed."""
-    _print(chromium_policy(_installation(api, update_url, extension_id)))
+    choices = _choices(mark_links_on, notice_meetings, report_unknown_meetings)
+    _print(chromium_policy(replace(_installation(api, update_url, extension_id), **choices)))
 
 
 @app.command("edge-policy")
-def edge_policy(extension_id: ExtensionId, update_url: UpdateUrl, api: Api = "") -> None:
+def edge_policy(
+    extension_id: ExtensionId,
+    update_url: UpdateUrl,
+    api: Api = "",
+    mark_links_on: MarkLinksOn = None,
+    *,
+    notice_meetings: NoticeMeetings = True,
+    report_unknown_meetings: ReportMeetings = False,
+) -> None:
     """Print the policy of Edge: a file for /etc/opt/edge/policies/managed."""
-    _print(chromium_policy(_installation(api, update_url, extension_id)))
+    choices = _choices(mark_links_on, notice_meetings, report_unknown_meetings)
+    _print(chromium_policy(replace(_installation(api, update_url, extension_id), **choices)))
 
 
 @app.command("firefox-policy")
-def firefox_policy_file(install_url: InstallUrl, api: Api = "") -> None:
+def firefox_policy_file(
+    install_url: InstallUrl,
+    api: Api = "",
+    mark_links_on: MarkLinksOn = None,
+    *,
+    notice_meetings: NoticeMeetings = True,
+    report_unknown_meetings: ReportMeetings = False,
+) -> None:
     """Print the policy of Firefox: policies.json for /etc/firefox/policies."""
-    _print(firefox_policy(_installation(api, install_url)))
+    choices = _choices(mark_links_on, notice_meetings, report_unknown_meetings)
+    _print(firefox_policy(replace(_installation(api, install_url), **choices)))
+
+
+def _choices(given: list[str] | None, *noticing: bool) -> dict[str, Any]:
+    """What the administration may leave as it is; a host that is none is refused."""
+    marks, (notice, report) = given or [], noticing
+    for host in marks:
+        if host not in {ANYWHERE, NOWHERE} and not _HOST.fullmatch(host):
+            wanted = "a host such as mail.example.org, *.example.org for all below it, * or none"
+            _refuse(f"--mark-links-on: {wanted} is wanted, got {host!r}")
+    if NOWHERE in marks and len(marks) > 1:
+        _refuse(f"--mark-links-on: {NOWHERE} stands alone, got {' '.join(marks)}")
+    if report and not notice:
+        _refuse("--report-unknown-meetings: only what is noticed can be counted")
+    hosts = tuple(host for host in marks if host != NOWHERE)
+    chosen = {"mark_links_on": hosts} if marks else {}
+    return chosen | {"notice_meetings": notice, "report_unknown_meetings": report}
 
 
 def _installation(api: str, package: str, extension_id: str = "") -> Installation:

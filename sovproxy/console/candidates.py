@@ -34,4 +34,12 @@ def candidates_page(view: ReviewerView) -> Response:
         covered=lambda host: bool(view.judge.check(host).get("service")),
         limit=LIMIT,
     )
-    return render(view, "candidates.html", found=found, span=span, spans=list(SPANS), **words(view))
+    return render(
+        view,
+        "candidates.html",
+        found=found,
+        meetings=any(item.meetings for item in found.items),
+        span=span,
+        spans=list(SPANS),
+        **words(view),
+    )

@@ -104,6 +104,7 @@ WORDS: Final = MappingProxyType(
             "exceptions": mark("Clients and texts of exceptions"),
             "rollups": mark("Rollups and counts"),
             "acknowledgements": mark("Acknowledgements"),
+            "meetings": mark("Meetings"),
             "sessions": mark("Sessions"),
             "audit": mark("Audit"),
         },

@@ -21,17 +21,29 @@ class Installation:
     """Where things are: the API's address, the package's, and the public keys of bundles.
 
     `extension_id` is what Chromium derives from the key that the package was signed with.
+    `mark_links_on` are the hosts where links are marked, None for those that the extension knows;
+    the other two say whether meetings that no catalogue knows are noticed, and counted.
     """
 
     api: str
     package: str
     keys: Json
     extension_id: str = ""
+    mark_links_on: tuple[str, ...] | None = None
+    notice_meetings: bool = True
+    report_unknown_meetings: bool = False
 
     @property
     def settings(self) -> Json:
         """What the extension finds in its managed storage."""
-        return {"api": self.api, "keys": json.dumps(self.keys, separators=(",", ":"))}
+        marks = {} if self.mark_links_on is None else {"mark_links_on": list(self.mark_links_on)}
+        return {
+            "api": self.api,
+            "keys": json.dumps(self.keys, separators=(",", ":")),
+            "notice_meetings": self.notice_meetings,
+            "report_unknown_meetings": self.report_unknown_meetings,
+            **marks,
+        }
 
 
 def chromium_policy(place: Installation) -> Json:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sovproxy.store.database import Store
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The last revision; a test compares it with the scripts."""
 
 _REVISION: Final = Table(  # as Alembic makes it; to import Alembic takes a moment

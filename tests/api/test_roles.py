@@ -63,6 +63,7 @@ MEANT = {
     ("GET", "/api/v1/retention"): {"analyst", "admin", "auditor"},
     ("POST", "/api/v1/retention/runs"): {"admin"},
     ("GET", "/metrics"): {"analyst", "admin", "auditor"},
+    ("POST", "/api/v1/meetings"): {"worker"},
     ("POST", "/api/v1/rooms"): {"worker"},
     ("GET", "/api/v1/services"): {"node", "worker", "analyst", "admin", "auditor"},
     ("GET", "/api/v1/services/{service_id}"): {"node", "worker", "analyst", "admin", "auditor"},

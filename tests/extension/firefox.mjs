@@ -17,7 +17,9 @@ const browser = await puppeteer.launch({
   args: ["--remote-allow-system-access", `--width=${window[0]}`, `--height=${window[1]}`],
   defaultViewport: { width: window[0], height: window[1] },
 });
-await browser.installExtension(extension);
+if (extension) {
+  await browser.installExtension(extension);
+}
 const pages = new Map();
 
 const commands = {
@@ -30,6 +32,12 @@ const commands = {
   async go({ page, url }) {
     pages.get(page).goto(url, { timeout: 0 }).catch(() => {});
   },
+  arrive: ({ page, url, script }) =>
+    pages
+      .get(page)
+      .goto(url, { timeout: 20_000 })
+      .then(() => pages.get(page).evaluate(script))
+      .catch((error) => error.message),
   evaluate: ({ page, script }) => pages.get(page).evaluate(script),
   picture: ({ page, path }) => pages.get(page).screenshot({ path, fullPage: true }).then(() => ""),
   press: ({ page, key }) => pages.get(page).keyboard.press(key),

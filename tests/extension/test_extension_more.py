@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import pytest
 from playwright.sync_api import expect
-
-from sovproxy.store.database import open_store
-from sovproxy.usecases.access.tokens import Role, create_token
 
 pytestmark = [pytest.mark.browser]
 
@@ -29,12 +24,9 @@ def popup_of(browser):
 
 
 def test_the_server_is_asked_about_the_host_alone_and_only_after_a_click(chromium, api):
-    with closing(open_store(api.settings.effective_store_url)) as store:
-        token = create_token(store, Role.WORKER, "a-worker", days=1)
     with chromium("en-GB") as browser:
         browser.set_api(api.url)
-        me = {"token": token, "client": "", "group": "", "until": 4102444800, "api": api.url}
-        browser.worker.evaluate("identity => chrome.storage.session.set({ identity })", me)
+        browser.be_known(api)
         page, asked = popup_of(browser)
         assert asked == []
         page.get_by_role("button", name="Ask the server for more").click()

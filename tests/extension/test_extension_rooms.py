@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, expect
 
-from sovproxy.store.database import open_store
-from sovproxy.usecases.access.tokens import Role, create_token
 from tests.extension.conftest import Api
 from tests.extension.visios import CLIENT_ID, OWNER, SECRET, SLUG, Visio, make_certificate
 
@@ -34,14 +32,6 @@ def api_with(folder, visio) -> Api:
         visio_client_secret_file=secret,
         visio_owner=OWNER,
     )
-
-
-def be_known(browser, api) -> None:
-    """Be somebody whom a proxy vouches for; the API takes any worker's token."""
-    with closing(open_store(api.settings.effective_store_url)) as store:
-        token = create_token(store, Role.WORKER, "a-worker", days=1)
-    me = {"token": token, "client": "", "group": "", "until": 4102444800, "api": api.url}
-    browser.worker.evaluate("identity => chrome.storage.session.set({ identity })", me)
 
 
 def prompt_of(browser):
@@ -71,7 +61,7 @@ def set_up(chromium, tmp_path):
         try:
             with chromium("en-GB") as browser:
                 browser.set_api(api.url)
-                be_known(browser, api)
+                browser.be_known(api)
                 yield browser, visio
         finally:
             api.stop()

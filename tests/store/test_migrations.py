@@ -24,7 +24,7 @@ from sovproxy.store.records import insert_records
 from sovproxy.store.upgrade import HEAD
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 STRANGE = "é\"'\\/ %s ␛<U+202E> %(x)s :y"
 
 
@@ -220,7 +220,7 @@ def test_many_rows_are_written_anew_in_pieces(url, monkeypatch):
     test_data_survives_the_way_down_and_up_again(url)
 
 
-@pytest.mark.parametrize("version", ["9999", "0007"])
+@pytest.mark.parametrize("version", ["9999", "0008"])
 def test_a_newer_store_is_refused_by_name(url, version):
     store = open_store(url)
     with store.writing() as connection:

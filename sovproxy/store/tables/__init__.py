@@ -43,6 +43,7 @@ from sovproxy.store.tables.fleet import (
     AcknowledgementRow,
     NodeRow,
 )
+from sovproxy.store.tables.meetings import MEETING_COUNTS, MeetingCountRow
 from sovproxy.store.tables.persons import PERSON_REQUESTS, PersonRequestRow
 from sovproxy.store.tables.policies import (
     POLICY_DRAFTS,
@@ -93,6 +94,7 @@ __all__ = [
     "FORWARD_POSITIONS",
     "LAST_OWN_VERSION",
     "LINKS",
+    "MEETING_COUNTS",
     "NODES",
     "NOTES",
     "PERSON_REQUESTS",
@@ -123,6 +125,7 @@ __all__ = [
     "FindingRow",
     "ForwardPositionRow",
     "LinkRow",
+    "MeetingCountRow",
     "NodeRow",
     "NoteRow",
     "PersonRequestRow",

@@ -18,6 +18,7 @@ from sovproxy.store.retention import ROLLUP_DAYS, delete_old_events, delete_old_
 from sovproxy.store.tables import RetentionRunRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.worker.exceptions import forget_ended
+from sovproxy.usecases.worker.meetings import forget_meetings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class _Job(NamedTuple):
 _JOBS: Final = (
     _Job("events", "policy", lambda days: days, delete_old_events),
     _Job("exceptions", "policy", lambda days: days, forget_ended),
+    _Job("meetings", "policy", lambda days: days, forget_meetings),
     _Job(
         "rollups",
         "sovproxy",
