@@ -97,12 +97,21 @@ class Databases:
         """Open the databases in use. `now` is seconds since the epoch. Raises UnusableDatabase."""
         before = self.generation()
         try:
-            return Geo.open(self.path("location"), self.path("network"), operators_by_asn, now)
+            return self._open_geo(operators_by_asn, now)
         except UnusableDatabase:
             if self.generation() == before:
                 raise
         # They were swapped between reading their names and opening them.
-        return Geo.open(self.path("location"), self.path("network"), operators_by_asn, now)
+        return self._open_geo(operators_by_asn, now)
+
+    def _open_geo(self, operators_by_asn: Mapping[int, Operator], now: float) -> Geo:
+        location, network = self.path("location"), self.path("network")
+        return Geo.open(location, network, operators_by_asn, now, copied=self._foreign)
+
+    @property
+    def _foreign(self) -> tuple[Path, ...]:
+        """Files that others may overwrite; those in `folder` are only ever renamed over."""
+        return tuple(path for path in self.configured.values() if path is not None)
 
     def generation(self) -> tuple[tuple[int, int, int], ...]:
         """Give a token that changes when other files come into use. Costs one to three stat calls.
@@ -128,7 +137,7 @@ class Databases:
                 status = replace(status, source=shelf.current.source)
             if status.origin == "baseline":
                 status = replace(status, source=database_baseline.shipped(kind).source)
-            return _described(status, now)
+            return _described(status, now, copied=self.configured[kind] is not None)
         except UnusableDatabase as error:
             return replace(status, error=str(error))
 
@@ -169,7 +178,8 @@ class Databases:
     def _built(self, kind: Kind) -> datetime | None:
         """Give the build date of the database in use, if there is a usable one."""
         try:
-            return open_database(self.path(kind), kind).built
+            path = self.path(kind)
+            return open_database(path, kind, copied=path in self._foreign).built
         except UnusableDatabase:
             return None
 
@@ -212,10 +222,10 @@ def _files(shelf: database_shelf.Shelf) -> tuple[str, ...]:
     return tuple(i.file for i in (shelf.current, shelf.previous) if i is not None)
 
 
-def _described(status: Status, now: float) -> Status:
+def _described(status: Status, now: float, *, copied: bool) -> Status:
     """Add what the file itself says. Raises UnusableDatabase."""
     path = Path(status.path)
-    database = open_database(path, status.kind)
+    database = open_database(path, status.kind, copied=copied)
     metadata = database.reader.metadata()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from sovproxy.atlas.mmdb_schema import (
 from sovproxy.decide.facts import NOWHERE, Place, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from sovproxy.atlas.mmdb_schema import Record
@@ -77,14 +77,18 @@ class Geo:
         network: Path,
         operators_by_asn: Mapping[int, Operator],
         now: float,
+        *,
+        copied: Collection[Path] = (),
     ) -> Self:
         """Open two databases (or one for both). `now` is seconds since the epoch.
 
-        Raises UnusableDatabase.
+        Of the paths in `copied` a copy in memory is read. Raises UnusableDatabase.
         """
-        places = open_database(location, "location")
-        same = network.exists() and location.samefile(network)
-        networks = open_database(network, "network") if not same else _same(places, network)
+        places = open_database(location, "location", copied=location in copied)
+        same = network.exists() and location.samefile(network) and bool(places.network_of)
+        networks = places
+        if not same:
+            networks = open_database(network, "network", copied=network in copied)
         stale = is_stale(places.built, now) or is_stale(networks.built, now)
         return cls(
             places,
@@ -157,11 +161,6 @@ def _keep(memo: dict[str, Place], key: str, place: Place, limit: int) -> None:
     if len(memo) >= limit:
         memo.clear()
     memo[key] = place
-
-
-def _same(database: Database, network: Path) -> Database:
-    """Use the open database for networks too; open_database says why if it cannot be."""
-    return database if database.network_of else open_database(network, "network")
 
 
 def source_of(database: Database) -> Source:

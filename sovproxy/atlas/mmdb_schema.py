@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import maxminddb
 
+from sovproxy.atlas.mmdb_copy import open_copy
 from sovproxy.errors import UnusableDatabase
 
 if TYPE_CHECKING:
@@ -86,13 +87,17 @@ class Database:
         return tuple(kind for kind in KINDS if usable[kind])
 
 
-def open_database(path: Path, kind: Kind | None = None, name: str = "") -> Database:
+def open_database(
+    path: Path, kind: Kind | None = None, name: str = "", *, copied: bool = False
+) -> Database:
     """Open an MMDB for one kind of fact, or for whatever it holds; `name` is shown in errors.
+
+    `copied` reads a copy in memory: for a file that others may write into meanwhile.
 
     Raises UnusableDatabase, naming the file, its type, the keys found and those wanted.
     """
     try:
-        reader = maxminddb.open_database(path)
+        reader = open_copy(path) if copied else maxminddb.open_database(path)
         keys = _keys(reader)
         metadata = reader.metadata()
         database = Database(
