@@ -196,9 +196,14 @@ class Gate:
         return layers.Refuse(context)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
-        """Speak HTTP/1.1 where the client can: only there does closing a connection end it."""
+        """Speak HTTP/1.1 where the client can: only there does closing a connection end it.
+
+        With the proxy itself nothing else is spoken: a session has one tunnel, with one verdict.
+        """
         client = data.context.client
-        if b"http/1.1" in client.alpn_offers:
+        session = self.sessions.get(client.id)
+        to_us = session is None or not session.ended_here
+        if to_us or b"http/1.1" in client.alpn_offers:
             client.alpn = b"http/1.1"
 
     def tls_start_client(self, data: tls.TlsData) -> None:

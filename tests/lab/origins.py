@@ -135,7 +135,8 @@ class Origin:
                 return
 
     def _answer(self, head: bytes) -> bytes:
-        body = self.page(head.split(b" ", 2)[1].decode("ascii", "replace"))
+        path = head.partition(b" ")[2].partition(b" ")[0]  # empty if it is no request at all
+        body = self.page(path.decode("ascii", "replace"))
         return (
             b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)

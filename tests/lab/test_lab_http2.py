@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import h2.config
 import h2.connection
 import h2.events
-import h2.exceptions
 import pytest
 
-from tests.lab.clients import Answer, connect, curl, open_socket, trusting
+from tests.lab.clients import Answer, connect, curl, trusting
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
@@ -154,27 +151,4 @@ def test_a_websocket_over_http_2_to_a_blocked_host_is_not_opened(proxy, origins)
     client = h2_to(proxy, "zoom.us", origins.zoom.port, proxy.authority)
     answer = client.ask("/ws", (":protocol", "websocket"), method="CONNECT")
     assert answer.status in {0, 400, 451, 501}
-    assert origins.zoom.hits == 0
-
-
-def test_two_tunnels_in_one_connection_to_the_proxy_do_not_mix(proxy, origins):
-    """A client may reach the proxy itself over HTTP/2, and open several tunnels in it."""
-    context = trusting(proxy.authority, alpn=("h2",))
-    secure = context.wrap_socket(open_socket(proxy), server_hostname="proxy.example")
-    client = H2Client(secure, "proxy.example")
-    targets = [
-        f"zoom.us:{origins.zoom.port}",
-        f"neutral.example:{origins.neutral.port}",
-        f"zoom.us:{origins.zoom.port}",
-    ]
-    streams = []
-    for target in targets:
-        stream = client.http.get_next_available_stream_id()
-        client.http.send_headers(stream, [(":method", "CONNECT"), (":authority", target)])
-        client.http.send_data(stream, b"\x01 not TLS: to be passed on, or not at all")
-        client.flush()
-        streams.append(stream)
-    secure.settimeout(3)
-    with suppress(TimeoutError, h2.exceptions.ProtocolError):
-        client.wait(*streams)
     assert origins.zoom.hits == 0
