@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sovproxy.papers.compose import pieces_of, readings
-from sovproxy.papers.forms import typographic
 from sovproxy.papers.texts import all_hold, checks_text
 from sovproxy.prompt.languages import language_named
 
@@ -68,8 +67,7 @@ def _finding(text: CheckText, reading: Reading, language: Language) -> Finding:
         why=_filled(text.why.get(code), reading, language),
         do=_filled(text.do.get(code), reading, language),
         recommendations=tuple(
-            Recommendation(typographic(item.title.get(code), code), item.known)
-            for item in references
+            Recommendation(item.title.get(code), item.known) for item in references
         ),
         sources=tuple(reading.read.values()),
     )

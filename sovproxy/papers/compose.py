@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sovproxy.errors import SovproxyError
 from sovproxy.papers.facts import Reading
-from sovproxy.papers.forms import is_count, shape, typographic
+from sovproxy.papers.forms import is_count, shape
 from sovproxy.papers.texts import all_hold, paper_text, words
 from sovproxy.prompt.languages import language_named
 
@@ -29,10 +29,13 @@ class UnbackedSentence(SovproxyError):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a sentence. A gap says what belongs there; `lang` is set if it is another one."""
+    """A part of a sentence. Where something is missing, `gap` says what belongs there.
+
+    `lang` is set if the text is in another language than the paper.
+    """
 
     text: str
-    is_gap: bool = False
+    gap: str = ""
     lang: str = ""
 
 
@@ -52,7 +55,7 @@ class Written:
     @property
     def gaps(self) -> tuple[str, ...]:
         """What is to be filled in."""
-        return tuple(piece.text for piece in self.pieces if piece.is_gap)
+        return tuple(piece.gap for piece in self.pieces if piece.gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,14 @@ def compose(kind: PaperKind, facts: Facts, code: str) -> Paper:
     return Paper(
         kind=kind,
         language=language,
-        title=typographic(text.title.get(code), code),
+        title=text.title.get(code),
         chapters=tuple(chapter for chapter in chapters if chapter.sentences),
     )
 
 
 def _chapter(section: Section, facts: Facts, language: Language) -> Chapter:
     written = (each for item in section.sentences for each in _write(item, facts, language))
-    title = typographic(section.title.get(language.code), language.code)
-    return Chapter(section.id, title, section.form, tuple(written))
+    return Chapter(section.id, section.title.get(language.code), section.form, tuple(written))
 
 
 def _write(sentence: Sentence, facts: Facts, language: Language) -> Iterator[Written]:
@@ -140,22 +142,18 @@ def pieces_of(text: str, reading: Reading, language: Language) -> tuple[Piece, .
     """Fill a text. What is empty becomes a gap. Raises UnknownFact."""
     pieces, last = list[Piece](), 0
     for place in _PLACE.finditer(text):
-        pieces.append(_own(text[last : place.start()], language))
+        pieces.append(Piece(text[last : place.start()]))
         pieces.append(_piece(reading.fact(place[1]), place[2] or "", language))
         last = place.end()
-    pieces.append(_own(text[last:], language))
+    pieces.append(Piece(text[last:]))
     return tuple(piece for piece in pieces if piece.text)
-
-
-def _own(text: str, language: Language) -> Piece:
-    return Piece(typographic(text, language.code))
 
 
 def _piece(fact: Fact, form: str, language: Language) -> Piece:
     code = language.code
     if fact.is_empty and not is_count(form):
-        said = words().say("other", "gap", code)
-        return Piece(typographic(said % words().say("gap", fact.key, code), code), is_gap=True)
+        gap = words().say("gap", fact.key, code)
+        return Piece(words().say("other", "gap", code) % gap, gap)
     return Piece(shape(fact.value, form, language, words()), lang=_foreign(fact, code))
 
 

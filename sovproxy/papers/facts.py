@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sovproxy.errors import SovproxyError
+from sovproxy.prompt.shown import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,9 @@ type Value = bool | int | str | date | tuple[str, ...] | Mapping[str, str]
 
 MAX_SHOWN = 120
 """Characters of a value in a reference."""
+
+NOTHING = "–"
+"""What stands in a reference for a value that is empty."""
 
 _WHERE = {
     "policy": "policy {}",
@@ -63,8 +67,8 @@ class Fact:
         return self.where or _WHERE[self.origin].format(self.key.partition(".")[2])
 
     def shown(self, language: str) -> str:
-        """The value in a reference, bounded."""
-        text = _plain(self.value, language)
+        """The value in a reference, bounded and visible."""
+        text = printable(_plain(self.value, language))
         return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
@@ -72,10 +76,10 @@ def _plain(value: Value, language: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ", ".join(value) or "[]"
+        return ", ".join(value) or NOTHING
     if isinstance(value, Mapping):
-        return value.get(language) or next(iter(value.values()), '""')
-    return str(value) if value != "" else '""'
+        return value.get(language) or next(iter(value.values()), NOTHING)
+    return str(value) or NOTHING
 
 
 class Facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final, Literal
@@ -12,6 +11,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from sovproxy.papers.typography import NBSP
 from sovproxy.prompt.shown import printable
 
 if TYPE_CHECKING:
@@ -19,21 +19,10 @@ if TYPE_CHECKING:
     from sovproxy.papers.texts import Words
     from sovproxy.prompt.languages import Language
 
-NBSP: Final = "\u00a0"
-NARROW: Final = "\u202f"
 
 _DAY: Final = 86400
 _UNITS: Final = ((_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 type _Style = Literal["standard", "or"]
-_HIGH = re.compile(r" (?=[;?!])")
-_COLON = re.compile(r" (?=[:»])")
-
-
-def typographic(text: str, code: str) -> str:
-    """Put the spaces that a line must not break at where French wants them."""
-    if code != "fr":
-        return text
-    return _COLON.sub(NBSP, _HIGH.sub(NARROW, text)).replace("« ", f"«{NBSP}")
 
 
 def shape(value: Value, form: str, language: Language, words: Words) -> str:

@@ -74,7 +74,7 @@ def _sentence(sentence: Written, numbers: Mapping[str, int]) -> str:
 
 
 def _piece(piece: Piece) -> str:
-    return f"**{escaped(piece.text)}**" if piece.is_gap else escaped(piece.text)
+    return f"**{escaped(piece.text)}**" if piece.gap else escaped(piece.text)
 
 
 def _source(fact: Fact, code: str) -> str:

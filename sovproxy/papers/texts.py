@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from sovproxy.papers.typography import typographic
 from sovproxy.prompt.shown import printable
 from sovproxy.yamlfile import parse, validate
 
@@ -48,7 +49,7 @@ class Both(_Text):
 
     def get(self, code: str) -> str:
         """The text in one of the two languages."""
-        return self.fr if code == "fr" else self.en
+        return typographic(self.fr if code == "fr" else self.en, code)
 
 
 type Scalar = bool | int | str
@@ -120,7 +121,7 @@ class Sentence(_Text):
 
     def get(self, code: str) -> str:
         """The text in one of the two languages."""
-        return self.fr if code == "fr" else self.en
+        return typographic(self.fr if code == "fr" else self.en, code)
 
 
 class Section(_Text):

@@ -46,8 +46,11 @@ SEES_AUDIT: Final = (Role.ADMIN, Role.AUDITOR)
 CONTENT_FIELDS: Final = frozenset({"path", "query", "url", "body", "cookie", "user_agent", "title"})
 """Names that a field with contents would have. None of them is in an event."""
 
-EXTENSION_SENDS: Final = ("acknowledgement", "contest", "exception", "my-data", "question")
-"""What the extension sends after a click, and nothing else about pages: docs/extension.md."""
+EXTENSION_SENDS: Final = ("acknowledgement", "contest", "exception", "my-data", "question", "room")
+"""What the extension sends after a click. A test compares it with the extension's code."""
+
+EXTENSION_REPORTS: Final = ("meetings",)
+"""What it sends without a click, where its managed settings ask for that: never who."""
 
 
 def policy_facts(judge: Judge, checked: Checked, number: int, now: datetime) -> Iterator[Fact]:
@@ -112,16 +115,19 @@ def _actions(judge: Judge, policy: Policy, now: datetime) -> dict[str, Action]:
     What only an address can tell (a rule by location or network) is left out.
     """
     decider, found = judge.under(policy), dict[str, Action]()
-    for listing in judge.atlas.listings:
-        host = listing.pattern.removeprefix("*.")
-        if listing.service is None or not _is_name(host):
-            continue
+    for host, service in _hosts(judge).items():
         verdict = decider.decide(read_destination(host), NOWHERE, now.timestamp())
-        if verdict.service is None or verdict.service.id != listing.service.id:
+        if verdict.service is None or verdict.service.id != service:
             continue
-        before = found.get(listing.service.id, Action.ALLOW)
-        found[listing.service.id] = max(before, verdict.action, key=lambda item: item.strictness)
+        before = found.get(service, Action.ALLOW)
+        found[service] = max(before, verdict.action, key=lambda item: item.strictness)
     return found
+
+
+def _hosts(judge: Judge) -> dict[str, str]:
+    """The id of the service by each host that the catalogue lists; `*.zoom.us` is `zoom.us`."""
+    named = (item for item in judge.atlas.listings if item.service and _is_name(item.pattern))
+    return {item.pattern.removeprefix("*."): item.service.id for item in named if item.service}
 
 
 def _is_name(pattern: str) -> bool:
@@ -141,6 +147,8 @@ def settings_facts(settings: Settings) -> Iterator[Fact]:
     yield Fact("settings.oidc_acr_values", tuple(settings.oidc_acr_values.split()))
     yield Fact("settings.fleet_url.plain", _is_plain(settings.fleet_url), "settings fleet_url")
     yield Fact("settings.public_url.plain", _is_exposed(settings), "settings public_url, api_host")
+    yield Fact("settings.visio_url", urlsplit(settings.visio_url).hostname or "")
+    yield Fact("settings.visio_email_domains", settings.visio_email_domains)
     yield Fact("settings.forward", tuple(receiver.name for receiver in settings.forward))
 
 
@@ -272,6 +280,7 @@ def program_facts() -> Iterator[Fact]:
     spool = int(SpoolLimits().max_age_seconds)
     yield Fact("program.spool", spool, "sovproxy.events.spool.SpoolLimits")
     yield Fact("program.extension_sends", EXTENSION_SENDS, "docs/extension.md")
+    yield Fact("program.extension_reports", EXTENSION_REPORTS, "docs/extension.md")
     yield Fact("program.directory", "node/directory", "sovproxy.fleet.directory")
     yield from _access_facts()
 

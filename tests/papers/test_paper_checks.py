@@ -1,0 +1,260 @@
+"""The self-check finds what departs, says why and from what, and falls silent when it is mended."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from sovproxy.papers.checks import check
+from sovproxy.papers.texts import checks_text
+
+# For each look, what brings it about: changes of policy, of particulars, of settings.
+CHANGES = {
+    "retention-over-a-year": (("events: 183d", "events: 400d"), None, {}),
+    "retention-over-six-months": (("events: 183d", "events: 200d"), None, {}),
+    "kept-without-end": (None, None, {}),
+    "forward-without-tls": (None, None, {"forward": [
+        {"name": "siem", "kind": "syslog", "host": "siem.exemple.fr", "tls": False}]}),
+    "forward-everything": (None, None, {"forward": [
+        {"name": "siem", "kind": "syslog", "host": "siem.exemple.fr"}]}),
+    "forward-file-endless": (None, None, {"forward": [
+        {"name": "log", "kind": "file", "path": "/var/log/x", "max_hours": 0}]}),
+    "forward-file-longer": (None, None, {"forward": [
+        {"name": "log", "kind": "file", "path": "/var/log/x", "keep": 400}]}),
+    "small-group": (None, None, {}),
+    "names-in-policy": (None, None, {}),
+    "blocks-on-recalled-facts": (None, None, {}),
+    "accounts-unknown": (None, None, {}),
+    "provider-level-not-asked": (None, None, {"oidc_acr_values": ""}),
+    "fleet-without-tls": (None, None, {"fleet_url": "http://api.exemple.fr"}),
+    "console-without-tls": (None, None, {"public_url": "", "api_host": "0.0.0.0"}),  # noqa: S104
+    "controller-missing": (None, ("  name: {fr: Ministère", "  # name: {fr: M"), {}),
+    "dpo-missing": (None, ("email: dpd@exemple.fr, ", ""), {}),
+    "purpose-missing": (None, ("purpose: {fr: Protéger", "# purpose: {fr: P"), {}),
+    "basis-missing": (None, ("  article: 6.1.e\n", ""), {}),
+    "legitimate-interest": (None, ("6.1.e", "6.1.f"), {}),
+    "balancing-missing": (None, ("6.1.e", "6.1.f\n  # "), {}),
+    "notice-not-dated": (None, ("  date: 2026-04-01\n", ""), {}),
+    "notice-in-the-future": (None, ("2026-04-01", "2026-12-24"), {}),
+    "staff-not-consulted": (None, ("  date: 2026-03-02\n", ""), {}),
+    "personal-use-unsaid": (None, ("personal_use: {fr: Toléré., en: Tolerated.}\n", ""), {}),
+    "assessment-missing": (None, ("  date: 2026-02-01\n", ""), {}),
+    "assessment-late": (None, ("2027-02-01", "2026-11-22"), {}),
+    "hosting-outside": (None, ("Room A}\n  country: FR", "Room A}\n  country: US"), {}),
+    "recipient-outside": (None, ("    country: FR\n", "    country: US\n"), {}),
+    "recipient-without-contract": (None, ("    contract: marché 7\n", ""), {}),
+    "transfers-unsaid": (None, ("transfers: {fr: Aucun., en: None.}\n", ""), {}),
+}  # fmt: skip
+
+# What the machine or a fact alone brings about, each in a test below.
+BY_ITSELF = {
+    "full-inspection",
+    "full-without-purpose",
+    "full-without-exemptions",
+    "ca-for-any-name",
+    "ca-unreadable",
+    "keys-kept-too-long",
+    "keys-readable",
+    "one-factor-accounts",
+}
+
+# What the whole installation of the tests has on purpose, so that its sentences are said.
+ALWAYS = {
+    "kept-without-end",
+    "small-group",
+    "names-in-policy",
+    "blocks-on-recalled-facts",
+    "accounts-unknown",
+}
+
+
+def ids(papers, code="en"):
+    return {finding.id for finding in papers.check(code)}
+
+
+def test_every_look_has_a_case():
+    assert {item.id for item in checks_text().checks} == CHANGES.keys() | BY_ITSELF
+
+
+def test_a_well_kept_installation_is_only_told_what_it_chose(installation):
+    assert ids(installation()) <= ALWAYS
+
+
+@pytest.mark.parametrize("look", CHANGES)
+def test_a_look_finds_what_it_is_for(look, texts, installation):
+    policy, particulars, settings = CHANGES[look]
+    texts_of = [texts.policy, texts.particulars]
+    for number, change in enumerate((policy, particulars)):
+        if change:
+            assert change[0] in texts_of[number], look
+            texts_of[number] = texts_of[number].replace(*change)
+    if look == "balancing-missing":
+        texts_of[1] = texts_of[1].replace("  balancing: dossier 12\n", "")
+    assert look in ids(installation(*texts_of, **settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"api_host": "127.0.0.1", "public_url": ""}, False),
+        ({"api_host": "::1", "public_url": ""}, False),
+        ({"api_host": "0.0.0.0", "public_url": "https://x.exemple.fr"}, False),  # noqa: S104
+        ({"api_host": "127.0.0.1", "public_url": "http://127.0.0.1:8889"}, False),
+        ({"api_host": "10.0.0.1", "public_url": ""}, True),
+    ],
+)
+def test_the_console_without_tls_is_found_where_others_reach_it(settings, found, installation):
+    assert ("console-without-tls" in ids(installation(**settings))) is found
+
+
+def test_a_receiver_on_this_machine_needs_no_tls(installation):
+    local = [{"name": "siem", "kind": "syslog", "host": "127.0.0.1", "tls": False}]
+    assert "forward-without-tls" not in ids(installation(forward=local))
+
+
+def test_full_inspection_is_found_and_its_purpose_and_exemptions_are_asked_for(whole):
+    def found(facts):
+        return {item.id for item in check(facts, "fr")} & BY_ITSELF
+
+    full = whole.with_value("policy.inspection", "full")
+    assert found(full) >= {"full-inspection", "full-without-purpose", "full-without-exemptions"}
+    full = full.with_value("policy.full.purpose", {"fr": "Recherche de logiciels malveillants"})
+    full = full.with_value("policy.full.never", ("health",))
+    assert found(full) == {"full-inspection"}
+
+
+def certificate(*permitted: str, critical: bool = True) -> bytes:
+    """A CA as PEM, with or without limits, after its key as mitmproxy has it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sovproxy")])
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    )
+    if permitted:
+        limits = x509.NameConstraints([x509.DNSName(item) for item in permitted], None)
+        builder = builder.add_extension(limits, critical=critical)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return pem + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("content", "look"),
+    [
+        (certificate(), "ca-for-any-name"),
+        (certificate("zoom.us", critical=False), "ca-for-any-name"),
+        (certificate("zoom.us"), ""),
+        (b"no certificate", "ca-unreadable"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "ca-unreadable"),
+    ],
+    ids=["unlimited", "limits that are not critical", "limited", "nothing", "damaged"],
+)
+def test_a_certificate_authority_without_limits_is_found(content, look, texts, installation):
+    papers = installation()
+    folder = papers.settings.ca_folder
+    folder.mkdir()
+    (folder / "mitmproxy-ca.pem").write_bytes(content)
+    assert ids(papers) & {"ca-for-any-name", "ca-unreadable"} == ({look} if look else set())
+    undecrypted = installation(texts.policy.replace("inspection: prompt", "inspection: none"))
+    undecrypted.settings.ca_folder.mkdir()
+    (undecrypted.settings.ca_folder / "mitmproxy-ca.pem").write_bytes(content)
+    assert not ids(undecrypted) & {"ca-for-any-name", "ca-unreadable"}
+
+
+@pytest.mark.parametrize(
+    ("months", "mode", "looks"),
+    [
+        (["2026-11"], 0o600, set()),
+        (["2026-04", "2026-11"], 0o600, {"keys-kept-too-long"}),
+        (["2026-05", "2026-11"], 0o600, set()),  # May ended 176 days before
+        (["2026-11"], 0o640, {"keys-readable"}),
+        (["../../etc"], 0o600, set()),
+    ],
+    ids=["fine", "too old", "just within", "readable", "no month"],
+)
+def test_pseudonym_keys_are_looked_at(months, mode, looks, installation):
+    papers = installation()
+    path = papers.settings.data_dir / "node" / "pseudonym-keys.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"keys": dict.fromkeys(months, "c2VjcmV0")}))
+    path.chmod(mode)
+    assert ids(papers) & {"keys-kept-too-long", "keys-readable"} == looks
+    assert "c2VjcmV0" not in str(list(papers.facts()))
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\xff", b"{", b'{"keys": 3}', b""])
+def test_a_damaged_key_file_does_not_stop_the_check(content, installation):
+    papers = installation()
+    path = papers.settings.data_dir / "fleet" / "pseudonym-keys.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(0o600)
+    assert "keys-kept-too-long" not in ids(papers)
+
+
+def test_accounts_with_a_password_alone_are_counted(installation):
+    from sovproxy.store.tables import ACCOUNTS, AccountRow  # noqa: PLC0415  # only here
+
+    papers = installation(with_store=True)
+    assert "one-factor-accounts" not in ids(papers)
+    people = [
+        AccountRow(id="a", login="ada", name="Ada", role="admin", password="x", created=1),
+        AccountRow(
+            id="b", login="bob", name="B", role="analyst", password="x", totp="S", created=1
+        ),
+        AccountRow(
+            id="c", login="eve", name="E", role="admin", password="x", disabled=2, created=1
+        ),
+        AccountRow(id="d", login="idp", name="I", role="admin", issuer="i", subject="s", created=1),
+    ]
+    with papers.store.writing() as connection:
+        for row in people:
+            connection.execute(ACCOUNTS.insert().values(row.model_dump()))
+    found = next(item for item in papers.check("en") if item.id == "one-factor-accounts")
+    assert found.finds == "1\u00a0account signs in with a password alone."
+    assert found.sources[0].value == ("ada",)
+
+
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_each_finding_says_what_why_what_next_and_from_what(code, bare, whole):
+    findings = [*check(bare, code), *check(whole, code)]
+    assert len(findings) > 12
+    for finding in findings:
+        assert all((finding.finds, finding.why, finding.do, finding.sources)), finding.id
+        assert all(
+            item.known in {"primary", "secondary", "ours"} for item in finding.recommendations
+        )
+        assert finding.recommendations
+
+
+def test_departures_come_first(bare):
+    levels = [finding.level for finding in check(bare, "en")]
+    assert levels == sorted(levels, key=lambda level: level != "departs")
+    assert set(levels) == {"departs", "look"}
+
+
+def test_a_source_that_was_not_read_itself_is_not_called_law():
+    for name, reference in checks_text().references.items():
+        assert (reference.known == "primary") is name.startswith("gdpr-"), name
+
+
+def test_references_are_named_and_used():
+    named = {name for item in checks_text().checks for name in item.references}
+    assert named == checks_text().references.keys()
