@@ -1,7 +1,7 @@
 """Kills node, API and database at random moments under load, and counts what was lost or doubled.
 
-`python bench/kills.py [--kills 200] [--seed N] [--postgres] [--json]` starts a real node (mitmdump
-with the addon), a real API and a real database: an SQLite file, or with `--postgres` a PostgreSQL
+`python bench/kills.py [--kills 200] [--minutes 60] [--seed N] [--postgres]` starts a real node
+(mitmdump with the addon), a real API and a real database: an SQLite file, or with `--postgres` a PostgreSQL
 cluster of its own on a Unix socket. Clients ask for hosts of a blocked and of a warned service,
 each host once, and note every answer of which they saw a byte. Meanwhile processes are killed with
 SIGKILL and started again. At the end everything is delivered, and what clients saw is compared with
@@ -37,13 +37,18 @@ SHORTEST, LONGEST = 0.05, 1.2
 ALL_AT_ONCE = 0.05
 """Share of the moments at which everything is killed, as when the machine dies."""
 
-DRAIN_SECONDS = 180.0
+DRAIN_SECONDS = 300.0
 
 
-def kill_at_random(victims: list[Victim], number: int, chance: random.Random) -> Counter[str]:
-    """Kill one of the victims again and again, or all of them, until there were so many kills."""
+def kill_at_random(
+    victims: list[Victim], number: int, chance: random.Random, until: float
+) -> Counter[str]:
+    """Kill one of the victims again and again, or all of them, until there were so many kills.
+
+    It ends at `until` (monotonic seconds) in any case.
+    """
     done: Counter[str] = Counter()
-    while done.total() < number:
+    while done.total() < number and time.monotonic() < until:
         time.sleep(chance.uniform(SHORTEST, LONGEST))
         together = chance.random() < ALL_AT_ONCE
         for victim in victims if together else [chance.choice(victims)]:
@@ -52,7 +57,7 @@ def kill_at_random(victims: list[Victim], number: int, chance: random.Random) ->
     return done
 
 
-def run(lab: Lab, kills: int, chance: random.Random) -> Report:
+def run(lab: Lab, kills: int, chance: random.Random, minutes: float) -> Report:
     """Start everything, put load on it, kill, let it drain, and compare."""
     lab.start()
     began = time.monotonic()
@@ -64,7 +69,7 @@ def run(lab: Lab, kills: int, chance: random.Random) -> Report:
     for thread in threads:
         thread.start()
     try:
-        killed = kill_at_random(lab.victims, kills, chance)
+        killed = kill_at_random(lab.victims, kills, chance, began + minutes * 60)
     finally:
         stop.set()
         for thread in threads:
@@ -98,6 +103,7 @@ def main() -> int:
     """Run once; 0 when nothing was lost or doubled, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60.0, help="kill for so long at most")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--json", action="store_true")
@@ -106,7 +112,7 @@ def main() -> int:
         chance = random.Random(chosen.seed)
         lab = Lab(Path(folder), chance, postgres=chosen.postgres)
         try:
-            report = run(lab, chosen.kills, chance)
+            report = run(lab, chosen.kills, chance, chosen.minutes)
         finally:
             lab.stop()
     if chosen.json:

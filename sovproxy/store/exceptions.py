@@ -221,12 +221,6 @@ def list_in_force_for(
         return [ExceptionRow(**row) for row in found]
 
 
-def last_step(store: Store) -> int:
-    """The number of the latest step of any request; 0 if there is none. Raises StoreUnavailable."""
-    with store.reading() as connection:
-        return connection.execute(select(func.max(EXCEPTION_STEPS.c.seq))).scalar() or 0
-
-
 def forget_ended(store: Store, before: int) -> int:
     """Take client and texts out of what ended before `before` (Unix µs), and say of how many.
 

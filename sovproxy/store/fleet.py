@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, or_, select, text, update
 
 from sovproxy.store.bulk import insert_for
 from sovproxy.store.tables import (
@@ -14,6 +14,7 @@ from sovproxy.store.tables import (
     NODES,
     POLICY_VERSIONS,
     RESOLUTIONS,
+    TOKENS,
     AcknowledgementRow,
     NodeRow,
 )
@@ -165,6 +166,20 @@ def get_node(store: Store, node_id: int) -> NodeRow | None:
     with store.reading() as connection:
         row = connection.execute(select(NODES).where(NODES.c.id == node_id)).mappings().first()
     return NodeRow(**row) if row else None
+
+
+def names_of_others(store: Store, token: str, names: Sequence[str], now: int) -> list[str]:
+    """Which node names belong to another token that is in force at `now` (Unix µs) than `token`.
+
+    A name belongs to a token that bears it, or that has reported under it. Raises StoreUnavailable.
+    """
+    in_force = (TOKENS.c.revoked.is_(None), or_(TOKENS.c.expires.is_(None), TOKENS.c.expires > now))
+    others = (TOKENS.c.id != token, TOKENS.c.role == "node", *in_force)
+    borne = select(TOKENS.c.name).where(TOKENS.c.name.in_(names), *others)
+    reported = select(NODES.c.name).join(TOKENS, TOKENS.c.id == NODES.c.token)
+    with store.reading() as connection:
+        found = connection.execute(borne.union(reported.where(NODES.c.name.in_(names), *others)))
+        return sorted(found.scalars())
 
 
 def delete_node(store: Store, node_id: int) -> bool:

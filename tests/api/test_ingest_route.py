@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from sovproxy.decide.words import Action
 from sovproxy.events.event import Rollup
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.usecases.access.tokens import Role
-from sovproxy.usecases.nodes.ingest import InvalidBatch, ingest
+from sovproxy.store.fleet import save_node
+from sovproxy.store.tables import NodeRow
+from sovproxy.usecases.access.tokens import Principal, Role, create_token, revoke_token
+from sovproxy.usecases.nodes.ingest import InvalidBatch, NameOfAnother, Sender, ingest
 
 from .conftest import NOW
 
@@ -38,6 +40,40 @@ def test_delivering_twice_stores_once(server, make_event):
     assert server.deliver(events).json() == {"accepted": 1, "duplicates": 1, "refused": []}
     assert server.deliver(events).json() == {"accepted": 0, "duplicates": 2, "refused": []}
     assert len(server.get("/api/v1/events").json()["items"]) == 2
+
+
+def test_a_node_cannot_write_in_the_name_of_another(server, make_event):
+    """A token that bears the name, or that reported under it, is the only one to use it."""
+    store = server.services.store
+    owner, thief = (create_token(store, Role.NODE, name) for name in ("proxy-1", "proxy-2"))
+
+    def deliver(token, *nodes):
+        records = ",".join(make_event(node=node).to_json().decode() for node in nodes)
+        headers = {"authorization": f"Bearer {token}"}
+        return server.client.post(
+            "/api/v1/events", content=f'{{"events":[{records}]}}', headers=headers
+        )
+
+    assert deliver(owner, "proxy-1").status_code == 200
+    refused = deliver(thief, "proxy-2", "proxy-1")
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith(":name-of-another-node")
+    assert "proxy-1, which belongs to the token of another node" in refused.json()["detail"]
+    assert deliver(thief, "proxy-2", "proxy-3").status_code == 200
+    assert len(server.get("/api/v1/events").json()["items"]) == 3
+    revoke_token(store, owner.split("_")[1])
+    assert deliver(thief, "proxy-1").status_code == 200
+
+
+def test_a_name_belongs_to_the_token_that_reported_under_it(server, make_event):
+    store = server.services.store
+    owner, other = (create_token(store, Role.NODE, name).split("_")[1] for name in ("a", "b"))
+    row = NodeRow(token=owner, name="proxy-1", first=1, last=1, report="{}")
+    assert save_node(store, row, 10)
+    body = b'{"events":[%s]}' % make_event().to_json()
+    with pytest.raises(NameOfAnother):
+        ingest(store, body, Sender(Principal(other, "b", Role.NODE), NOW))
+    assert ingest(store, body, Sender(Principal(owner, "a", Role.NODE), NOW)).accepted == 1
 
 
 def test_one_batch_may_hold_an_id_twice(server, make_event):

@@ -28,7 +28,7 @@ from sovproxy.usecases.analysis.searching import (
     count_connections,
     search_page,
 )
-from sovproxy.usecases.nodes.ingest import IngestAnswer, ingest
+from sovproxy.usecases.nodes.ingest import IngestAnswer, NameOfAnother, Sender, ingest
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
@@ -52,23 +52,24 @@ class CountQuery(FilterInput):
     limit: int = Field(default=100, ge=1, le=MAX_COUNTS)
 
 
-@router.post(
-    "/events",
-    dependencies=[allow(Role.NODE)],
-    openapi_extra={"x-body": "ingest"},
-)
-async def deliver(request: Request, services: ServicesDep) -> IngestAnswer:
+@router.post("/events", openapi_extra={"x-body": "ingest"})
+async def deliver(
+    request: Request, services: ServicesDep, principal: Annotated[Principal, allow(Role.NODE)]
+) -> IngestAnswer:
     """Store a batch of events and rollups, each id once; safe to repeat.
 
     A malformed record is named in `refused` and the others are stored. What is accepted is
-    durable when the answer leaves.
+    durable when the answer leaves. 409: a record bears the name of another token's node.
     """
-    return await run_in_threadpool(_take_in, services, await request.body())
+    return await run_in_threadpool(_take_in, services, await request.body(), principal)
 
 
-def _take_in(services: Services, body: bytes) -> IngestAnswer:
+def _take_in(services: Services, body: bytes, principal: Principal) -> IngestAnswer:
     begun = time.perf_counter()
-    answer = ingest(services.store, body)
+    try:
+        answer = ingest(services.store, body, Sender(principal, services.clock()))
+    except NameOfAnother as error:
+        raise ApiProblem(409, "name-of-another-node", str(error)) from error
     services.measures.ingested(answer, time.perf_counter() - begun)
     return answer
 

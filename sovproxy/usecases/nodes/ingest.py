@@ -7,6 +7,7 @@ its disk, and goes on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,13 +16,18 @@ from pydantic_core import from_json, to_json
 from sovproxy.errors import SovproxyError
 from sovproxy.events.event import Event, Rollup  # noqa: TC001  # the models read them
 from sovproxy.events.text import clean_text
+from sovproxy.store.fleet import names_of_others
 from sovproxy.store.records import insert_records
+from sovproxy.store.times import microseconds
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic_core import ErrorDetails
 
     from sovproxy.store.database import Store
+    from sovproxy.usecases.access.tokens import Principal
 
 MAX_RECORDS = 5000
 MAX_PROBLEM = 300
@@ -58,12 +64,48 @@ class IngestAnswer(BaseModel):
     refused: list[Refused] = []
 
 
-def ingest(store: Store, body: bytes) -> IngestAnswer:
-    """Store the good records of a batch durably. Raises InvalidBatch, StoreUnavailable."""
+class NameOfAnother(SovproxyError):
+    """A batch has records in the name of another node; nothing of it was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The token that delivers, and when."""
+
+    token: Principal
+    now: datetime
+
+    def require_own_names(self, store: Store, batch: IngestBatch) -> None:
+        """A node writes in its own name: the one its token bears, or one that nobody else has.
+
+        The batch is not taken, instead of its records refused: after a mistake with tokens nothing
+        is lost, it waits in the spool. Raises NameOfAnother, StoreUnavailable.
+        """
+        names = {event.node for event in batch.events} | {one.node for one in batch.rollups}
+        names.discard(self.token.name)
+        if not names:
+            return
+        now = microseconds(self.now)
+        others = names_of_others(store, self.token.token_id, sorted(names), now)
+        if others:
+            shown = clean_text(", ".join(others), MAX_PROBLEM)
+            raise NameOfAnother(
+                f"records in the name of {shown}, which belongs to the token of another node; "
+                "revoke the token that is not in use any more, or give this node a name of its own"
+            )
+
+
+def ingest(store: Store, body: bytes, sender: Sender | None = None) -> IngestAnswer:
+    """Store the good records of a batch durably. `sender` is None for who may write in any name.
+
+    Raises InvalidBatch, NameOfAnother, StoreUnavailable.
+    """
     try:
         batch, refused = IngestBatch.model_validate_json(body), list[Refused]()
     except ValidationError as error:
         batch, refused = _without_bad_records(body, error)
+    if sender:
+        sender.require_own_names(store, batch)
     stored = insert_records(store, batch.events, batch.rollups)
     return IngestAnswer(accepted=stored.accepted, duplicates=stored.duplicates, refused=refused)
 

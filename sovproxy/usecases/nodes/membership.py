@@ -154,7 +154,8 @@ class Member:
         """Write the applied policy where the judge looks for it, or take it away again."""
         folder, policy = self._settings.data_dir, common.policy
         if policy is None:
-            if before.policy is not None:
+            # Without a state of before (it was lost) what lies here may be a policy of long ago.
+            if before.policy is not None or not self.follower.known.version:
                 remove_applied(folder)
             return
         applied = read_applied(folder)

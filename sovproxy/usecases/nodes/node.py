@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sovproxy.settings import Settings
     from sovproxy.usecases.worker.acknowledging import Offer
 
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Who asks: its address, its group or empty, its pseudonym, its name if it signed in."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.decide.exceptions import NO_EXCEPTIONS, Exceptions, Grant, Scope
 from sovproxy.store import exceptions as rows
+from sovproxy.store.fleet import read_marks
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.analysis.searching import Order
 from sovproxy.usecases.worker.exception_models import (
@@ -135,31 +136,23 @@ def _grant_of(row: ExceptionRow) -> Grant:
     )
 
 
-def change_counter(store: Store) -> int:
-    """A number that grows with every change of any exception; one look at an index.
-
-    Raises StoreUnavailable.
-    """
-    return rows.last_step(store)
-
-
 class ExceptionsInForce:
     """Keeps the exceptions of a judge as the store has them; for the API's own process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._counter = -1
+        self._marks: tuple[int, ...] | None = None
         self._exceptions = NO_EXCEPTIONS
 
     def read(self, now: datetime) -> Exceptions:
         """Those in force; nothing is read anew unless something changed. Raises StoreUnavailable.
 
-        The counter is read first: a change in between is seen the next time.
+        The marks are read first: a change in between is seen the next time.
         """
-        counter = change_counter(self._store)
-        if counter != self._counter:
+        marks = read_marks(self._store, microseconds(now)).exceptions
+        if marks != self._marks:
             self._exceptions = Exceptions.of(in_force(self._store, now))
-            self._counter = counter
+            self._marks = marks
         return self._exceptions
 
 
