@@ -237,15 +237,20 @@ def _scopes(
 
 def _spared(stopped: list[_Pattern], every: list[_Pattern]) -> frozenset[str]:
     """Names that are never stopped, nor anything below them, though a name above may be."""
-    texts = {item.text for item in every}
     stopping = {item.text for item in stopped}
+    bases = frozenset(item.base for item in stopped)
+    free = {item.text for item in every} - stopping
     above_stopped = {name for item in stopped for name in names_above(item.base)}
-    free = (
+    spared = (
         item.base
         for item in every
-        if item.text == f"{_ANY}{item.base}" and {item.base, item.text} <= texts - stopping
+        if item.text == f"{_ANY}{item.base}" and free.issuperset((item.base, item.text))
     )
-    return shortest(name for name in free if name not in above_stopped and is_name(name))
+    return shortest(
+        name
+        for name in spared
+        if name not in above_stopped and is_below(name, bases) and is_name(name)
+    )
 
 
 def _from_the_top(name: str) -> list[str]:

@@ -41,7 +41,9 @@ class Ours:
     issuing: Signer
 
 
-def make_ours(kind: KeyKind = KeyKind.EC_P256, bounds: Scope | None = None, name="Our root") -> Ours:
+def make_ours(
+    kind: KeyKind = KeyKind.EC_P256, bounds: Scope | None = None, name="Our root"
+) -> Ours:
     key = make_key(kind)
     root = make_root(key, name, now(), 3650 * DAY, bounds)
     own = make_key(kind)
@@ -175,5 +177,3 @@ def _general(name: str) -> x509.GeneralName:
     if name.replace(".", "").isdigit():
         return x509.IPAddress(ip_address(name))
     return x509.DNSName(name)
-
-

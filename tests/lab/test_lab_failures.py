@@ -162,7 +162,7 @@ def test_names_are_followed_when_the_hosts_file_changes(start_proxy, origins, au
     proxy = start_proxy()
     url = f"https://moved.example:{origins.neutral.port}/"
     proxy.world.write_hosts(moved_example="127.30.0.10")
-    assert curl(proxy, url).is_prompt
+    assert curl(proxy, url).status == 451
     proxy.world.write_hosts(moved_example="127.20.0.10")
     assert curl(proxy, url, "-k", trust=authority.certificate).status == 200
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sovproxy.ca.leaves import Identity
+    from sovproxy.ca.wanted import Wanted
     from sovproxy.settings import Settings
     from sovproxy.usecases.policy.judging import Judge
 
@@ -91,13 +92,13 @@ class Authority:
                 self._make_root(state, now)
             state = look(self._folder, state.wanted, now)
         if self._can_sign(state) and must_renew(state, self._settings.ca_days, now):
-            state = self._renew(now)
+            state = self._renew(state.wanted, now)
         self._tell(state.problems)
 
-    def _renew(self, now: datetime) -> State:
+    def _renew(self, wanted: Wanted, now: datetime) -> State:
         """Renew under the lock, unless another process just did."""
         with self._folder.locked():
-            state = look(self._folder, wanted_by(self._judge, now), now)
+            state = look(self._folder, wanted, now)
             if must_renew(state, self._settings.ca_days, now) and state.wanted.scopes:
                 issuing = life.renew(
                     self._folder,
