@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sovproxy.papers.checks import check
 from sovproxy.papers.texts import checks_text
+from sovproxy.usecases.ca.folder import CaFolder
+from sovproxy.usecases.ca.life import RootTerms, make_root_in, renew
+from sovproxy.usecases.ca.state import wanted_by
 
 # For each look, what brings it about: changes of policy, of particulars, of settings.
 CHANGES = {
     "retention-over-a-year": (("events: 183d", "events: 400d"), None, {}),
     "retention-over-six-months": (("events: 183d", "events: 200d"), None, {}),
-    "kept-without-end": (None, None, {}),
     "forward-without-tls": (None, None, {"forward": [
         {"name": "siem", "kind": "syslog", "host": "siem.exemple.fr", "tls": False}]}),
     "forward-everything": (None, None, {"forward": [
@@ -57,8 +54,11 @@ BY_ITSELF = {
     "full-inspection",
     "full-without-purpose",
     "full-without-exemptions",
-    "ca-for-any-name",
-    "ca-unreadable",
+    "kept-without-end",
+    "ca-missing",
+    "ca-unusable",
+    "ca-of-an-earlier-version",
+    "root-key-without-passphrase",
     "keys-kept-too-long",
     "keys-readable",
     "one-factor-accounts",
@@ -66,7 +66,7 @@ BY_ITSELF = {
 
 # What the whole installation of the tests has on purpose, so that its sentences are said.
 ALWAYS = {
-    "kept-without-end",
+    "ca-missing",
     "small-group",
     "names-in-policy",
     "blocks-on-recalled-facts",
@@ -118,9 +118,15 @@ def test_a_receiver_on_this_machine_needs_no_tls(installation):
     assert "forward-without-tls" not in ids(installation(forward=local))
 
 
+def test_what_is_kept_without_end_is_found(whole):
+    endless = whole.with_value("program.kept.audit.days", -1)
+    found = {item.id: item for item in check(endless, "en")}["kept-without-end"]
+    assert found.finds == "Audit: no limit is set in the program."
+
+
 def test_full_inspection_is_found_and_its_purpose_and_exemptions_are_asked_for(whole):
     def found(facts):
-        return {item.id for item in check(facts, "fr")} & BY_ITSELF
+        return {item.id for item in check(facts, "fr") if item.id.startswith("full-")}
 
     full = whole.with_value("policy.inspection", "full")
     assert found(full) >= {"full-inspection", "full-without-purpose", "full-without-exemptions"}
@@ -129,53 +135,53 @@ def test_full_inspection_is_found_and_its_purpose_and_exemptions_are_asked_for(w
     assert found(full) == {"full-inspection"}
 
 
-def certificate(*permitted: str, critical: bool = True) -> bytes:
-    """A CA as PEM, with or without limits, after its key as mitmproxy has it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sovproxy")])
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    )
-    if permitted:
-        limits = x509.NameConstraints([x509.DNSName(item) for item in permitted], None)
-        builder = builder.add_extension(limits, critical=critical)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    return pem + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+CA_LOOKS = {
+    "ca-missing",
+    "ca-unusable",
+    "ca-of-an-earlier-version",
+    "root-key-without-passphrase",
+}
+
+
+def make_ca(papers, passphrase="", damage=b""):
+    """A real root and real issuing CAs for what the policy stops."""
+    folder, now = CaFolder(papers.settings.ca_folder), papers.clock()
+    make_root_in(folder, RootTerms("root", passphrase=passphrase), now)
+    renew(folder, wanted_by(papers.judge, now).scopes, 30, now, passphrase)
+    if damage:
+        folder.issuing_file.write_bytes(damage)
+    return folder
 
 
 @pytest.mark.parametrize(
-    ("content", "look"),
+    ("passphrase", "damage", "looks"),
     [
-        (certificate(), "ca-for-any-name"),
-        (certificate("zoom.us", critical=False), "ca-for-any-name"),
-        (certificate("zoom.us"), ""),
-        (b"no certificate", "ca-unreadable"),
-        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "ca-unreadable"),
+        ("a passphrase of some length", b"", set()),
+        ("", b"", {"root-key-without-passphrase"}),
+        ("a passphrase of some length", b"no certificate", {"ca-unusable"}),
     ],
-    ids=["unlimited", "limits that are not critical", "limited", "nothing", "damaged"],
+    ids=["locked", "in the clear", "damaged"],
 )
-def test_a_certificate_authority_without_limits_is_found(content, look, texts, installation):
+def test_the_certificate_authority_is_looked_at(passphrase, damage, looks, installation):
     papers = installation()
-    folder = papers.settings.ca_folder
-    folder.mkdir()
-    (folder / "mitmproxy-ca.pem").write_bytes(content)
-    assert ids(papers) & {"ca-for-any-name", "ca-unreadable"} == ({look} if look else set())
-    undecrypted = installation(texts.policy.replace("inspection: prompt", "inspection: none"))
-    undecrypted.settings.ca_folder.mkdir()
-    (undecrypted.settings.ca_folder / "mitmproxy-ca.pem").write_bytes(content)
-    assert not ids(undecrypted) & {"ca-for-any-name", "ca-unreadable"}
+    assert ids(papers) & CA_LOOKS == {"ca-missing"}
+    make_ca(papers, passphrase, damage)
+    assert ids(papers) & CA_LOOKS == looks
+
+
+def test_an_authority_of_an_earlier_version_is_found(installation):
+    papers = installation()
+    make_ca(papers, "a passphrase of some length").old_authority.write_bytes(b"x")
+    assert ids(papers) & CA_LOOKS == {"ca-of-an-earlier-version"}
+
+
+def test_papers_tell_how_the_authority_is_limited(installation):
+    papers = installation()
+    make_ca(papers, "a passphrase of some length")
+    said = [item.text for item in papers.paper("record", "en").sentences]
+    found = next(text for text in said if "permit" in text)
+    assert found.endswith("and end on 23\u00a0December\u00a02026.")
+    assert any("encrypted with a passphrase" in text for text in said)
 
 
 @pytest.mark.parametrize(

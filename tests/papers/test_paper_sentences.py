@@ -62,7 +62,8 @@ CHOICES = {
     "policy.on_error": ["allow"],
     "policy.default": ["block"],
     "papers.legal_basis.article": ["6.1.f", "6.1.c"],
-    "machine.ca": ["none", "open", "constrained", "unreadable"],
+    "machine.ca": ["none", "constrained", "unreadable"],
+    "machine.ca.key": ["here", "locked", "elsewhere", "none"],
     "settings.store.kind": ["postgresql"],
 }
 

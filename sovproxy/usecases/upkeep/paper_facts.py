@@ -21,6 +21,7 @@ from sovproxy.papers.facts import Fact
 from sovproxy.papers.particulars import RISKS, Rating
 from sovproxy.policy import zones
 from sovproxy.receivers import FileReceiver, SyslogReceiver
+from sovproxy.store.chain import FIELDS
 from sovproxy.store.retention import ROLLUP_DAYS
 from sovproxy.usecases.access import sessions
 from sovproxy.usecases.access.tokens import MAY_SEE_EVENTS, Role
@@ -281,6 +282,7 @@ def program_facts() -> Iterator[Fact]:
     yield Fact("program.spool", spool, "sovproxy.events.spool.SpoolLimits")
     yield Fact("program.extension_sends", EXTENSION_SENDS, "docs/extension.md")
     yield Fact("program.extension_reports", EXTENSION_REPORTS, "docs/extension.md")
+    yield Fact("program.audit_chain", FIELDS, "sovproxy.store.chain.FIELDS")
     yield Fact("program.directory", "node/directory", "sovproxy.fleet.directory")
     yield from _access_facts()
 

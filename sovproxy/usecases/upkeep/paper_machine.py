@@ -5,41 +5,39 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
 from pydantic_core import from_json
 
 from sovproxy.events.pseudonym import MONTH, end_of_month
 from sovproxy.papers.facts import Fact
 from sovproxy.store import accounts
+from sovproxy.usecases.ca.folder import CaFolder
+from sovproxy.usecases.ca.state import look, names_in, wanted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
+    from sovproxy.ca.issuing import Issuing
+    from sovproxy.papers.facts import Value
     from sovproxy.settings import Settings
     from sovproxy.store.database import Store
+    from sovproxy.usecases.policy.judging import Judge
 
 KEY_FILES: Final = ("node/pseudonym-keys.json", "fleet/pseudonym-keys.json")
-CA_FILES: Final = ("mitmproxy-ca.pem", "mitmproxy-ca-cert.pem")
-"""Where the chain stands: the first that is there. Only certificates are looked at."""
-
 MAX_BYTES: Final = 1024 * 1024
 _OTHERS: Final = 0o077
-_CERTIFICATE = re.compile(
-    rb"-----BEGIN CERTIFICATE-----.{1,20000}?-----END CERTIFICATE-----", re.DOTALL
-)
 _MONTH = re.compile(MONTH)
 
 
 def machine_facts(
-    settings: Settings, store: Store | None, retention_days: int, now: datetime
+    settings: Settings, judge: Judge, store: Store | None, retention_days: int, now: datetime
 ) -> Iterator[Fact]:
     """Look at files and accounts. Without a store, or where a file cannot be read, it is said.
 
     Raises StoreUnavailable.
     """
-    yield Fact("machine.ca", _ca(settings.ca_folder), "machine ca/mitmproxy-ca.pem")
+    yield from _ca_facts(CaFolder(settings.ca_folder), judge, now)
     files = [settings.data_dir / name for name in KEY_FILES]
     months = sorted({month for path in files for month in _months(path)})
     days = retention_days
@@ -53,27 +51,25 @@ def machine_facts(
     yield Fact("machine.accounts.one_factor", weak, "machine store, accounts")
 
 
-def _ca(folder: Path) -> str:
-    """`none`, `unreadable`, `open` (may sign for any name) or `constrained`."""
-    path = next((folder / name for name in CA_FILES if (folder / name).exists()), None)
-    if path is None:
-        return "none"
-    try:
-        found = _CERTIFICATE.findall(_read(path))
-        issuing = x509.load_pem_x509_certificate(found[0])
-        return "constrained" if _is_constrained(issuing) else "open"
-    except (OSError, ValueError, IndexError):
-        return "unreadable"
+def _ca_facts(folder: CaFolder, judge: Judge, now: datetime) -> Iterator[Fact]:
+    """How the CA stands: no key is read, and nothing is repaired."""
+    state = look(folder, wanted_by(judge, now), now)
+    issuing = state.issuing
+    yield Fact("machine.ca", _standing(folder, issuing), "machine ca/issuing.pem")
+    yield Fact("machine.ca.key", state.key if state.root else "none", "machine ca/root-key.pem")
+    names = len(names_in(issuing.scopes)) if issuing else 0
+    yield Fact("machine.ca.names", names, "machine ca/issuing.pem, nameConstraints")
+    ends: Value = issuing.ends.date() if issuing else ""
+    yield Fact("machine.ca.ends", ends, "machine ca/issuing.pem, notAfter")
+    old = folder.old_authority.exists()
+    yield Fact("machine.ca.old", old, f"machine ca/{folder.old_authority.name}")
 
 
-def _is_constrained(certificate: x509.Certificate) -> bool:
-    """Whether it may sign for some DNS names only, and every client has to heed that."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.NameConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    permitted = found.value.permitted_subtrees or []
-    return found.critical and any(isinstance(name, x509.DNSName) for name in permitted)
+def _standing(folder: CaFolder, issuing: Issuing | None) -> str:
+    """`none`, `constrained`, or `unreadable`; certificates without limits are never taken."""
+    if issuing is None:
+        return "unreadable" if folder.issuing_file.exists() else "none"
+    return "constrained"
 
 
 def _months(path: Path) -> tuple[str, ...]:
