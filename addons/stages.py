@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mitmproxy.connection import Client, Connection, Server
+    from mitmproxy.connection import Client, Server
     from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 MAX_PIECES = 2048
 """Pieces in which something may come that is read again with each piece: a ClientHello, a head."""
+
+
+LINGER_SECONDS = 5.0
+"""How long a client may take to read what it was told last."""
 
 
 class Stage(Enum):
@@ -89,17 +93,22 @@ class Held:
             transport.writer.write(answer)
 
     def end(self) -> None:
-        """Close the connection, as mitmproxy does with one that was silent for too long."""
-        self._cancel(self.client)
+        """Close the connection, once what was said is sent, or has been waited for.
+
+        The socket is closed here: a handler that is ended between two reads leaves it open.
+        """
+        transport = self.handler.transports.get(self.client)
+        if transport and isinstance(transport.writer, asyncio.StreamWriter):
+            transport.writer.close()
+            loop = asyncio.get_running_loop()
+            loop.call_later(LINGER_SECONDS, transport.writer.transport.abort)
+        if transport and transport.handler:
+            transport.handler.cancel("a limit is reached")
 
     def give_up(self) -> None:
         """Wait for the destination no longer: the client is told so."""
-        if self.server:
-            self._cancel(self.server)
-
-    def _cancel(self, connection: Connection) -> None:
-        transport = self.handler.transports.get(connection)
-        if transport and transport.handler:
+        transport = self.handler.transports.get(self.server) if self.server else None
+        if transport and transport.handler and transport.writer is None:
             transport.handler.cancel("a limit is reached")
 
 

@@ -84,8 +84,9 @@ class Limits(BaseModel):
         256, "Connections of one address to the API; a reverse proxy before it is one.", "429"
     )
     api_head_bytes: Annotated[int, Field(ge=1024, le=1024 * KIB)] = _limit(
-        16 * KIB, "A request's head, as the API takes it.", "400"
+        16 * KIB, "A request's head, as the API takes it.", "431"
     )
+    api_head_lines: Number = _limit(100, "Fields in a request's head, as the API takes it.", "431")
     api_head_seconds: Seconds = _limit(15, "Until a request's head is whole.", "408")
     api_body_seconds: Seconds = _limit(60, "Until a request's body is whole.", "closed")
     api_idle_seconds: Annotated[int, Field(ge=1, le=3600)] = _limit(
@@ -93,9 +94,7 @@ class Limits(BaseModel):
     )
 
 
-UNCOUNTED: Final = frozenset(
-    {"file_reserve", "drain_seconds", "api_head_bytes", "api_idle_seconds"}
-)
+UNCOUNTED: Final = frozenset({"file_reserve", "drain_seconds", "api_idle_seconds"})
 """Settings that shape other limits, or end what is over: nobody is turned away by them."""
 
 NODE_LIMITS: Final = tuple(

@@ -5,6 +5,7 @@ uvicorn has no limit on how long a request may take to arrive, nor on one client
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import h11
 import uvicorn
+from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sovproxy.limits import Limits, network
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from sovproxy.settings import Settings
     from sovproxy.usecases.upkeep.notifying import Notifier
@@ -43,6 +46,8 @@ TITLES: Final = {
     "api_connections": (503, "The API has as many connections as it can hold"),
     "api_client_connections": (429, "Too many connections of this client"),
     "api_head_seconds": (408, "The head of the request took too long"),
+    "api_head_bytes": (431, "The head of the request is too large"),
+    "api_head_lines": (431, "The request has too many header fields"),
 }
 
 
@@ -116,6 +121,13 @@ class LimitedProtocol(H11Protocol):
         super().on_response_complete()
         self._look()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or a head that goes on for too long."""
+        if len(self.conn.trailing_data[0]) > self.gauge.limits.api_head_bytes:
+            self._refuse("api_head_bytes")
+        else:
+            super().send_400_response(msg)
+
     def _look(self) -> None:
         """Set the time that belongs to what is waited for; it runs on from the first byte."""
         state = self.conn.their_state
@@ -145,12 +157,41 @@ class LimitedProtocol(H11Protocol):
 
     def _refuse(self, limit: str) -> None:
         self.gauge.note(limit)
-        status, title = TITLES[limit]
-        body = f'{{"type":"about:blank","title":"{title}","status":{status},"limit":"{limit}"}}'
+        (status, title), body = TITLES[limit], _problem(limit)
         lines = [f"HTTP/1.1 {status} {title}", "Content-Type: application/problem+json"]
         lines += [f"Content-Length: {len(body)}", "Retry-After: 10", "Connection: close", "", body]
         self.transport.write("\r\n".join(lines).encode())
         self.transport.close()
+
+
+class Heads:
+    """Refuses whole heads that are too large: h11 measures only those that are not whole yet."""
+
+    def __init__(self, app: ASGIApp, gauge: Gauge) -> None:
+        self._app, self._gauge = app, gauge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        limit = self._over(scope) if scope["type"] == "http" else ""
+        if not limit:
+            await self._app(scope, receive, send)
+            return
+        self._gauge.note(limit)
+        fields = {"content-type": "application/problem+json", "connection": "close"}
+        await Response(_problem(limit), TITLES[limit][0], fields)(scope, receive, send)
+
+    def _over(self, scope: Scope) -> str:
+        limits, fields = self._gauge.limits, scope["headers"]
+        if len(fields) > limits.api_head_lines:
+            return "api_head_lines"
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) + 4 for name, value in fields)
+        return "api_head_bytes" if size > limits.api_head_bytes else ""
+
+
+def _problem(limit: str) -> str:
+    status, title = TITLES[limit]
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "limit": limit})
 
 
 def protocol_of(gauge: Gauge) -> type[H11Protocol]:
@@ -191,7 +232,7 @@ def serve(app: FastAPI, settings: Settings, notifier: Notifier) -> None:
     limits = settings.limits
     gauge = Gauge(limits, raise_file_limit(), app.state.services.measures.limit_reached)
     config = uvicorn.Config(
-        app,
+        Heads(app, gauge),
         host=settings.api_host,
         port=settings.api_port,
         http=protocol_of(gauge),
