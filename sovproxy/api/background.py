@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
+from sovproxy.events.steady import SteadyClock
 from sovproxy.usecases.analysis.resolving_clients import lapse
 from sovproxy.usecases.upkeep.keeping import INTERVAL_SECONDS, run_retention
 
@@ -41,9 +42,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _keep_retention(services: Services) -> None:
+    clock = SteadyClock(lambda: services.clock().timestamp(), believed=True)
     while True:
         try:
-            await run_in_threadpool(apply_retention, services)
+            if clock.is_steady():
+                await run_in_threadpool(apply_retention, services)
         except Exception:
             log.exception("retention: could not run; next attempt in an hour")
         await asyncio.sleep(INTERVAL_SECONDS)

@@ -35,6 +35,7 @@ from sovproxy.events.segments import (
     list_segments,
     segment_path,
 )
+from sovproxy.events.steady import STEADY_SECONDS, SteadyClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class SpoolUnwritable(SovproxyError):
 class SpoolLimits:
     """Bounds of a spool. `max_bytes` covers both streams and is kept to within two segments.
 
+    Nothing goes for its age before the clock has been steady for `steady_seconds`.
     `reserve_bytes` are kept beside them for when the disk is full: some 6,000 events.
     """
 
@@ -61,6 +63,7 @@ class SpoolLimits:
     max_age_seconds: float = 30 * 86400
     segment_bytes: int = 4 * MEBIBYTE
     reserve_bytes: int = 4 * MEBIBYTE
+    steady_seconds: float = STEADY_SECONDS
 
 
 @dataclass(slots=True)
@@ -156,6 +159,8 @@ class Spool:
         self.limits = limits or SpoolLimits()
         self.counters = SpoolCounters()
         self._clock = clock
+        steady = self.limits.steady_seconds
+        self._steady = SteadyClock(clock, believed=False, steady_seconds=steady)
         self._lock_handle = _lock(folder)
         self._reserve = Reserve(folder, self.limits.reserve_bytes)
         self._reserve.keep()
@@ -269,7 +274,8 @@ class Spool:
         rollups = list_segments(self.folder, Stream.ROLLUPS)
         events = list_segments(self.folder, Stream.EVENTS)
         total = sum(item.size for item in (*rollups, *events))
-        oldest_wanted = self._clock() - self.limits.max_age_seconds
+        believed = self._steady.is_steady()
+        oldest_wanted = self._clock() - self.limits.max_age_seconds if believed else 0.0
         for item in (*rollups[:-1], *events[:-1]):
             if item.changed < oldest_wanted or total > self.limits.max_bytes:
                 self._drop(item)

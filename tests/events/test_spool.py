@@ -267,7 +267,8 @@ def test_over_its_size_rollups_go_first_and_then_the_oldest_events(folder):
 def test_what_is_too_old_is_dropped_with_a_count(folder, caplog):
     fill(folder, b"old")
     fill(folder, b"new")
-    spool = Spool(folder, SpoolLimits(max_age_seconds=100), clock=lambda: time.time() + 1000)
+    limits = SpoolLimits(max_age_seconds=100, steady_seconds=0)
+    spool = Spool(folder, limits, clock=lambda: time.time() + 1000)
     spool.enforce_limits()
     spool.close()
     assert read_all(folder) == [b"new"]

@@ -88,6 +88,7 @@ class Victim:
     is_up: bool = False
     gave_up: int = 0
     """How often it ended though nobody had killed it."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -102,8 +103,9 @@ class Victim:
         """Kill it once it is up; one time in ten already in its start. Raises TimeoutError."""
         if self.chance.random() > IN_START:
             wait_for(lambda: self.is_up, f"the {self.name} is up", REVIVE_SECONDS)
-        self.is_up = False
-        self.mortal.kill()
+        with self._lock:
+            self.mortal.kill()
+            self.is_up = False
 
     def end(self) -> None:
         """Kill it for the last time."""
@@ -114,13 +116,16 @@ class Victim:
 
     def _keep_alive(self) -> None:
         while not self._stop.wait(0.05):
-            if self.is_up and not self.mortal.has_ended():
-                continue
-            self.gave_up += self.is_up
+            with self._lock:
+                if self.is_up and not self.mortal.has_ended():
+                    continue
+                self.gave_up += self.is_up
+                self.is_up = False
             time.sleep(self.chance.uniform(0.0, 0.5))
             with suppress(AssertionError, OSError):  # it was killed in its start: once more
                 self.mortal.start()
-                self.is_up = True
+                with self._lock:
+                    self.is_up = not self.mortal.has_ended()
 
 
 class Node(Proxy):

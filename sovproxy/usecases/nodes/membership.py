@@ -22,6 +22,7 @@ from sovproxy.policy.applied import read_applied, remove_applied, write_applied
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.nodes.backlog import backlog_of
 from sovproxy.usecases.upkeep.resources import resident_bytes
+from sovproxy.usecases.worker.acknowledging import is_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,7 @@ class Member:
         if not self._shared:
             return False
         now = time.time()
-        return any(self._shared.get((client, subject), 0.0) > now for client in clients)
+        return any(is_under_way(self._shared.get((one, subject), 0.0), now) for one in clients)
 
     def tell_acknowledged(self, client: str, subject: str, until: float) -> None:
         """Tell the others that a worker went on. Nothing is raised: here it holds in any case."""

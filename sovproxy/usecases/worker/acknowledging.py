@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 OFFER_SECONDS = 3600
 """How long the button on a prompt works after the page was shown."""
 
+MOST_AHEAD = 31 * 86_400
+"""How far ahead an acknowledgement may end, in seconds; no policy gives more."""
+
 MAX_KEPT = 100_000
 MAX_TOKEN = 4096
 MAX_PATH = 2048
@@ -87,6 +90,14 @@ def is_local_path(path: str) -> bool:
     return path.startswith("/") and path[1:2] not in {"/", "\\"} and path.isprintable()
 
 
+def is_under_way(until: float, now: float) -> bool:
+    """Whether an acknowledgement that ends at `until` holds at `now` (Unix seconds).
+
+    One that ends too far ahead was given while the clock was wrong: the worker is asked anew.
+    """
+    return now < until <= now + MOST_AHEAD
+
+
 class Acknowledgements:
     """Who may pass which warning until when, and which offers were used. Kept in one file."""
 
@@ -100,7 +111,7 @@ class Acknowledgements:
 
     def holds(self, client: str, subject: str) -> bool:
         """Whether `client` has acknowledged `subject` and the time is not over."""
-        return self._until.get(f"{client} {subject}", 0.0) > self._clock()
+        return is_under_way(self._until.get(f"{client} {subject}", 0.0), self._clock())
 
     def grant(self, offer: Offer, seconds: float) -> bool:
         """Redeem an offer for `seconds` from now; False when it was used before.
