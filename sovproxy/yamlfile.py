@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 40
+MAX_DIGITS = 40
+"""Of a whole number; in base 60 (YAML 1.1) many digits take minutes to read."""
 
 type Loc = tuple[str | int, ...]
 
@@ -169,6 +171,9 @@ def _build_scalar(node: yaml.Node, loc: Loc, document: Document) -> object:
         return str(node.value)
     if node.tag.endswith(":bool") and node.value.lower() not in {"true", "false"}:
         return str(node.value)
+    if node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
+        document.problems.append(document.problem(loc, f"has more than {MAX_DIGITS} digits"))
+        return None
     constructor = yaml.constructor.SafeConstructor()
     try:
         return cast("object", constructor.construct_object(node))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sovproxy.errors import UnusableDatabase
+from sovproxy.events.files import make_private_folder
 
 if TYPE_CHECKING:
     from sovproxy.atlas.mmdb_schema import Kind
@@ -62,7 +63,7 @@ def _unpack(entry: Shipped, target: Path) -> None:
     if hashlib.sha256(content).hexdigest() != entry.sha256:
         message = f"{FOLDER / entry.file}: is damaged (its sha256 is not that of baseline.json); "
         raise UnusableDatabase(message + "install sovproxy again")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(target.parent)
     put(content, target)
 
 

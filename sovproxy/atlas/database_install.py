@@ -25,6 +25,7 @@ from sovproxy.atlas.mmdb_schema import (
     records,
 )
 from sovproxy.errors import UnusableDatabase
+from sovproxy.events.files import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +154,7 @@ def fetch_and_install(
 
     Raises UnusableDatabase and changes nothing if anything goes wrong.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".new-")
     try:
         with os.fdopen(descriptor, "wb") as out:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sovproxy.atlas.database_baseline import put
 from sovproxy.errors import UnusableDatabase
+from sovproxy.events.files import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,7 +109,7 @@ def write(folder: Path, shelves: Shelves) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change the shelves; readers need no lock."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     with (folder / "databases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

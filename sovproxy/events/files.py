@@ -14,7 +14,9 @@ PRIVATE_FOLDER = 0o700
 
 def make_private_folder(folder: Path) -> None:
     """Make a folder (and its parents) that only its owner may enter; an existing one stays."""
-    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):  # `parents=True` would leave the parents open to all
+        one.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)
 
 
 def replace_private(path: Path, data: bytes) -> None:

@@ -6,8 +6,8 @@ The routes are read from the running app, so a new one is tried without a new te
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from fastapi.routing import APIRoute
 
@@ -16,6 +16,9 @@ from sovproxy.api.app import ROUTERS
 from sovproxy.console.app import PAGES
 from sovproxy.console.forms import posted, posted_here
 from sovproxy.usecases.access.tokens import Role
+
+if TYPE_CHECKING:
+    import httpx
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 SAFE = {"GET", "HEAD", "OPTIONS"}

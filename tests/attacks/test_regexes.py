@@ -18,8 +18,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import sovproxy
 import sovproxy_addons
+
+import sovproxy
 
 ROOT = Path(__file__).parents[2]
 LONG = 20_000
@@ -62,7 +63,7 @@ def literals(module: str, source: str) -> dict[str, re.Pattern]:
     return found
 
 
-def shortest(item) -> str:
+def shortest(item) -> str:  # noqa: PLR0911  # a table
     """A short text that a part of a pattern takes."""
     op, value = item
     match str(op):
