@@ -57,6 +57,7 @@ PAGES = {
     "nodes": "/nodes",
     "data": "/data",
     "audit": "/audit",
+    "papers": "/papers",
     "accounts": "/accounts",
     "tokens": "/tokens",
     "account": "/account",

@@ -34,6 +34,7 @@ PERSONAL: Final = (
     "/api/v1/histogram",
     "/api/v1/my",
     "/api/v1/overview",
+    "/api/v1/papers",
     "/api/v1/resolutions",
     "/api/v1/session",
     "/api/v1/sessions",

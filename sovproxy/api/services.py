@@ -21,6 +21,7 @@ from sovproxy.usecases.policy.local_catalogue import LocalCatalogue  # noqa: TC0
 from sovproxy.usecases.policy.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.upkeep.forwarding import Forwarding
 from sovproxy.usecases.upkeep.measuring import Measures
+from sovproxy.usecases.upkeep.papers import Papers  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.worker.exception_desk import DEFAULT_MAX_DAYS
 from sovproxy.usecases.worker.rooms import VisioSettings  # noqa: TC001  # FastAPI reads annotations
 
@@ -67,6 +68,7 @@ class Services:
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console. `workers`
     knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up.
+    `papers` writes the papers of the processing.
     """
 
     store: Store
@@ -92,6 +94,7 @@ class Services:
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
     workers: WorkerKeys | None = None
     visio: VisioSettings | None = None
+    papers: Papers | None = None
 
 
 def services_of(request: Request) -> Services:

@@ -21,6 +21,7 @@ from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.local_catalogue import LocalCatalogue
 from sovproxy.usecases.policy.policies import PolicyDesk
 from sovproxy.usecases.upkeep.forwarding import Forwarding
+from sovproxy.usecases.upkeep.papers import Papers
 from sovproxy.usecases.worker.exceptions import ExceptionsInForce
 from sovproxy.usecases.worker.rooms import read_visio
 
@@ -66,6 +67,7 @@ def app_of(settings: Settings) -> FastAPI:
             policy=lambda: (judge.policy.id, judge.policy.version),
             workers=WorkerKeys(settings.worker_key_file, lambda: datetime.now(UTC)),
             visio=visio,
+            papers=Papers(settings, judge, store),
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )

@@ -23,6 +23,7 @@ from sovproxy.console import (
     one_time_links,
     overview,
     own_account,
+    papers,
     policy,
     policy_diff,
     policy_edit,
@@ -66,6 +67,7 @@ PAGES = (
     own_account.router,
     accounts.router,
     audit.router,
+    papers.router,
     static_files.router,
 )
 

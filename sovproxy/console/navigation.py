@@ -91,6 +91,7 @@ NAVIGATION: Final = (
         mark("People"),
         (
             Section("/audit", mark("Audit"), frozenset({Role.ADMIN, Role.AUDITOR})),
+            Section("/papers", mark("Papers"), frozenset({Role.ADMIN, Role.AUDITOR})),
             Section("/accounts", mark("Accounts"), ADMIN),
             Section("/tokens", mark("Tokens"), ADMIN),
             Section("/account", mark("Your account")),

@@ -58,6 +58,8 @@ MEANT = {
     ("POST", "/api/v1/my/acknowledgements"): {"worker"},
     ("POST", "/api/v1/my/contests"): {"worker"},
     ("GET", "/api/v1/my/permissions"): {"worker"},
+    ("GET", "/api/v1/papers/check"): {"admin", "auditor"},
+    ("GET", "/api/v1/papers/{paper}"): {"admin", "auditor"},
     ("GET", "/api/v1/nodes"): {"analyst", "admin", "auditor"},
     ("DELETE", "/api/v1/nodes/{node_id}"): {"admin"},
     ("GET", "/api/v1/retention"): {"analyst", "admin", "auditor"},
