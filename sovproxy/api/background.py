@@ -1,4 +1,5 @@
-"""What the API does by itself while it runs: retention once an hour, and ending its streams."""
+"""What the API does by itself while it runs: retention and a check of the audit once an hour,
+noting the newest entry of the audit once a minute, and ending its streams."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from sovproxy.api.streams import closed_on_signals
 from sovproxy.events.steady import SteadyClock
+from sovproxy.usecases.access.audit_chain import NOTE_SECONDS
 from sovproxy.usecases.analysis.resolving_clients import lapse
 from sovproxy.usecases.upkeep.keeping import INTERVAL_SECONDS, run_retention
 
@@ -30,14 +32,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Run retention and forwarding for as long as the app runs, and end streams when it stops."""
     forwarding = app.state.services.forwarding
     forwarding.start()
-    job = asyncio.create_task(_keep_retention(app.state.services))
+    services = app.state.services
+    jobs = [asyncio.create_task(job(services)) for job in (_keep_retention, _note_audit)]
     try:
         with closed_on_signals(app.state.streams):
             yield
     finally:
-        job.cancel()
-        with suppress(asyncio.CancelledError):
-            await job
+        for job in jobs:
+            job.cancel()
+            with suppress(asyncio.CancelledError):
+                await job
         await run_in_threadpool(forwarding.stop)
 
 
@@ -45,11 +49,26 @@ async def _keep_retention(services: Services) -> None:
     clock = SteadyClock(lambda: services.clock().timestamp(), believed=True)
     while True:
         try:
-            if clock.is_steady():
-                await run_in_threadpool(apply_retention, services)
+            await run_in_threadpool(retain_if_steady, services, clock)
+            if services.audit_watch:
+                await run_in_threadpool(services.audit_watch.check, services.clock())
         except Exception:
             log.exception("retention: could not run; next attempt in an hour")
         await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def _note_audit(services: Services) -> None:
+    while watch := services.audit_watch:
+        try:
+            await run_in_threadpool(watch.note)
+        except Exception:
+            log.exception("audit: the newest entry could not be noted; next attempt in a minute")
+        await asyncio.sleep(NOTE_SECONDS)
+
+
+def retain_if_steady(services: Services, clock: SteadyClock) -> RetentionRun | None:
+    """Delete what is older than it may be, unless the clock jumped. Raises StoreUnavailable."""
+    return apply_retention(services) if clock.is_steady() else None
 
 
 def apply_retention(services: Services, who: str = "") -> RetentionRun:

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from sovproxy.atlas.load import Atlas, load_atlas
 from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.audit_chain import AuditWatch  # noqa: TC001  # as above
 from sovproxy.usecases.access.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.access.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policy.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
@@ -67,8 +68,8 @@ class Services:
     `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console. `workers`
-    knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up.
-    `papers` writes the papers of the processing.
+    knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up;
+    `audit_watch` checks the audit's chain. `papers` writes the papers of the processing.
     """
 
     store: Store
@@ -93,8 +94,9 @@ class Services:
     metrics_open: bool = False
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
     workers: WorkerKeys | None = None
-    visio: VisioSettings | None = None
+    audit_watch: AuditWatch | None = None
     papers: Papers | None = None
+    visio: VisioSettings | None = None
 
 
 def services_of(request: Request) -> Services:

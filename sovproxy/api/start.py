@@ -12,6 +12,7 @@ from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
+from sovproxy.usecases.access.audit_chain import AuditWatch
 from sovproxy.usecases.access.oidc import Provider
 from sovproxy.usecases.access.oidc_settings import read_oidc
 from sovproxy.usecases.access.workers import WorkerKeys
@@ -65,9 +66,10 @@ def app_of(settings: Settings) -> FastAPI:
             metrics_open=settings.metrics_open,
             atlas=lambda: judge.atlas,
             policy=lambda: (judge.policy.id, judge.policy.version),
+            audit_watch=AuditWatch(store, settings.audit_anchors_file),
+            papers=Papers(settings, judge, store),
             workers=WorkerKeys(settings.worker_key_file, lambda: datetime.now(UTC)),
             visio=visio,
-            papers=Papers(settings, judge, store),
             forwarding=Forwarding.of(store, settings.forward, settings.node),
         )
     )

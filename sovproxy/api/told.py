@@ -16,6 +16,7 @@ from sovproxy.usecases.analysis.resolving_clients import (
 from sovproxy.usecases.analysis.search_words import InvalidSearch
 from sovproxy.usecases.analysis.suppressing import NoSuchSuppression, TooManySuppressions
 from sovproxy.usecases.analysis.views import NoSuchView, NotYourView, TooManyViews
+from sovproxy.usecases.worker.persons import NobodyFound, NoSuchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sovproxy.errors import SovproxyError
 
 PROBLEMS: Final[dict[type[SovproxyError], tuple[int, str]]] = {
+    NobodyFound: (409, "nobody-found"),
+    NoSuchRequest: (404, "no-such-request"),
     InvalidSearch: (422, "invalid-request"),
     NoSuchFinding: (404, "no-such-finding"),
     NoSuchResolution: (404, "no-such-resolution"),

@@ -17,6 +17,7 @@ from sovproxy.cli import (
     events,
     exceptions,
     papers,
+    persons,
     policy,
     run,
     serve,
@@ -42,6 +43,7 @@ app.add_typer(accounts.app)
 app.add_typer(ca.app)
 app.add_typer(tokens.app)
 app.add_typer(audit.app)
+app.add_typer(persons.app)
 app.add_typer(papers.app)
 
 

@@ -63,6 +63,12 @@ ACT_WORDS: Final = MappingProxyType(
         "node_forget": mark("Forgot a node"),
         "forward_test": mark("Tried a receiver"),
         "retention_run": mark("Deleted what is too old"),
+        "audit_checkpoint": mark("Deleted old entries of the audit"),
+        "person_request": mark("Asked for a person's data or its erasure"),
+        "person_approve": mark("Approved a request about a person"),
+        "person_refuse": mark("Refused a request about a person"),
+        "person_access": mark("Was given a person's data"),
+        "person_erasure": mark("Erased a person's data"),
     }
 )
 """English texts by act. An act that is not here is shown by its own name."""

@@ -15,11 +15,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sovproxy.events.files import PRIVATE_FILE, make_private_folder, write_all
+from sovproxy.events.files import PRIVATE_FILE, make_private_folder, replace_private, write_all
 from sovproxy.events.pseudonym import MONTH, end_of_month
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,22 @@ class Directory:
         with self._lock:
             waiting = {client for at, client in self._unwritten if at == month}
         return waiting | set(self._read(month))
+
+    def forget(self, pseudonyms: Sequence[str], every: Callable[[str], Sequence[str]]) -> int:
+        """Take out the clients that some pseudonyms stand for, in every month; say how many
+        entries. `every` gives the pseudonyms of a client under all keys. Raises OSError.
+        """
+        number, unwanted = 0, set(pseudonyms)
+        with self._lock:
+            for path in sorted(self._folder.glob("*.jsonl")):
+                name = _NAME.fullmatch(path.name)
+                clients = list(self._read(name[1])) if name else []
+                left = [one for one in clients if unwanted.isdisjoint(every(one))]
+                number += len(clients) - len(left)
+                if len(left) < len(clients):
+                    lines = [json.dumps(one).encode() + b"\n" for one in left]
+                    replace_private(path, b"".join(lines))
+        return number
 
     def _path(self, month: str) -> Path:
         return self._folder / f"{month}.jsonl"

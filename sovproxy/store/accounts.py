@@ -76,11 +76,18 @@ def update_account(
 ) -> bool:
     """Change an account; False if there is none, or no admin would be left who can sign in.
 
-    `end_sessions` ends its sessions but `keep_session`. Raises StoreUnavailable.
+    `end_sessions` ends its sessions but `keep_session`. With another password its one-time link
+    works no more. Raises StoreUnavailable.
     """
     statement = update(ACCOUNTS).where(ACCOUNTS.c.id == account_id).values(values)
     return _change(
-        store, account_id, statement, entry, end_sessions=end_sessions, keep_session=keep_session
+        store,
+        account_id,
+        statement,
+        entry,
+        end_sessions=end_sessions,
+        keep_session=keep_session,
+        end_link="password" in values,
     )
 
 
@@ -198,6 +205,7 @@ def _change(
     *,
     end_sessions: bool,
     keep_session: str,
+    end_link: bool = False,
 ) -> bool:
     with store.writing() as connection:
         # Locked on PostgreSQL, so that two admins cannot take each other's place at once.
@@ -207,6 +215,8 @@ def _change(
             return False
         if end_sessions:
             delete_sessions_of(connection, account_id, keep_session)
+        if end_link:
+            connection.execute(delete(LINKS).where(LINKS.c.account == account_id))
         connection.execute(
             delete(LINKS).where(
                 LINKS.c.account.not_in(select(ACCOUNTS.c.id)), LINKS.c.account != ""

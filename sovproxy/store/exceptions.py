@@ -248,3 +248,19 @@ def _forget(connection: Connection, numbers: Sequence[int]) -> None:
     steps = update(EXCEPTION_STEPS).where(EXCEPTION_STEPS.c.number.in_(numbers))
     connection.execute(steps.values(message=""))
     connection.execute(steps.where(EXCEPTION_STEPS.c.role == "worker").values(by="", name=""))
+
+
+def forget_requests(connection: Connection, clients: Sequence[str], now: int) -> int:
+    """Take clients and texts out of all that these clients asked for, and say of how many.
+
+    What waits is withdrawn, and what holds for the client alone ends at `now` (Unix µs).
+    """
+    table = EXCEPTIONS.c
+    numbers = connection.execute(select(table.number).where(table.client.in_(clients))).scalars()
+    these = table.number.in_(found := list(numbers))
+    waiting = update(EXCEPTIONS).where(these, table.state == _WAITING)
+    connection.execute(waiting.values(state="withdrawn", decided=now))
+    own = (these, table.state == _GRANTED, table.scope == "client", table.until > now)
+    connection.execute(update(EXCEPTIONS).where(*own).values(state="revoked", until=now))
+    _forget(connection, found)
+    return len(found)

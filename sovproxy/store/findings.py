@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from sovproxy.store.audit import add_entry
@@ -167,6 +167,18 @@ def lift_suppression(
             return None
         add_entry(connection, entry)
     return SuppressionRow(**row)
+
+
+def delete_old_findings(store: Store, before: int) -> int:
+    """Delete the findings not changed since `before` (Unix µs) with their notes, and the
+    suppressions that ended before; say how many findings. Raises StoreUnavailable.
+    """
+    old = select(FINDINGS.c.id).where(FINDINGS.c.changed < before)
+    ended = or_(SUPPRESSIONS.c.expires < before, SUPPRESSIONS.c.lifted < before)
+    with store.writing() as connection:
+        connection.execute(delete(NOTES).where(NOTES.c.finding.in_(old)))
+        connection.execute(delete(SUPPRESSIONS).where(ended))
+        return connection.execute(delete(FINDINGS).where(FINDINGS.c.changed < before)).rowcount
 
 
 def _add_notes(connection: Connection, finding_id: int, notes: Sequence[NoteRow]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from sovproxy.store.audit import add_entry
 from sovproxy.store.tables import RESOLUTIONS, ResolutionRow
@@ -95,6 +95,15 @@ def end_resolutions(
         for row in connection.execute(ending).mappings().all():
             if entry_of:
                 add_entry(connection, entry_of(ResolutionRow(**row)))
+
+
+def delete_old_resolutions(store: Store, before: int, open_states: Sequence[str]) -> int:
+    """Delete the questions asked before `before` (Unix µs) that are in no state of `open_states`,
+    and say how many; the audit still tells of them. Raises StoreUnavailable.
+    """
+    old = (RESOLUTIONS.c.created < before, RESOLUTIONS.c.state.not_in(open_states))
+    with store.writing() as connection:
+        return connection.execute(delete(RESOLUTIONS).where(*old)).rowcount
 
 
 _PEOPLE = (RESOLUTIONS.c.requester, RESOLUTIONS.c.decider)

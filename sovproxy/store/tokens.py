@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from sovproxy.store.audit import add_entry
 from sovproxy.store.sessions import delete_sessions_of
@@ -51,3 +51,13 @@ def revoke_token(store: Store, token_id: str, now: int, entry: AuditRow | None =
         if entry:
             add_entry(connection, entry)
         return True
+
+
+def delete_old_tokens(store: Store, before: int) -> int:
+    """Delete the tokens that expired or were revoked before `before` (Unix µs); say how many.
+
+    Raises StoreUnavailable.
+    """
+    ended = or_(TOKENS.c.expires < before, TOKENS.c.revoked < before)
+    with store.writing() as connection:
+        return connection.execute(delete(TOKENS).where(ended)).rowcount

@@ -14,6 +14,7 @@ from sovproxy.store.bulk import insert_for, last_number
 from sovproxy.store.tables import (
     BLOCKS,
     FORWARD_POSITIONS,
+    LINKS,
     RETENTION_RUNS,
     ROLLUPS,
     SESSIONS,
@@ -69,11 +70,11 @@ def retention_runs(store: Store, limit: int) -> list[RetentionRunRow]:
 
 
 def delete_ended_sessions(store: Store, now: int) -> int:
-    """Delete the sessions that are over at `now` (Unix µs), and say how many.
-
-    Raises StoreUnavailable.
+    """Delete the sessions and one-time links that are over at `now` (Unix µs); say how many
+    sessions. Raises StoreUnavailable.
     """
     with store.writing() as connection:
+        connection.execute(delete(LINKS).where(LINKS.c.expires <= now))
         return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires <= now)).rowcount
 
 

@@ -15,7 +15,7 @@ def test_it_says_how_long_each_kind_of_data_is_kept_and_by_whose_word(server):
     kept = {item["kind"]: (item["days"], item["set_by"]) for item in answer["kept"]}
     assert kept["events"] == (183, "policy")
     assert kept["rollups"] == (730, "sovproxy")
-    assert kept["audit"] == (None, "sovproxy")
+    assert kept["audit"] == (1095, "sovproxy")
 
 
 def test_an_admin_runs_it_now_and_the_audit_knows(server, make_event):

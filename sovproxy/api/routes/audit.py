@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.audit_chain import ChainState  # noqa: TC001  # as above
 from sovproxy.usecases.access.auditing import MAX_ENTRIES, Act, AuditFilter, AuditPage, audit_page
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.analysis.searching import MAX_VALUES, Value
@@ -45,3 +47,11 @@ def audit(query: Annotated[AuditQuery, Query()], services: ServicesDep) -> Audit
         until=query.until,
     )
     return audit_page(services.store, query.limit, query.cursor, wanted)
+
+
+@router.get("/audit/chain", summary="Whether the audit is whole")
+def chain(services: ServicesDep) -> ChainState:
+    """Give what the last check of the audit's chain found; the API checks it every hour."""
+    if services.audit_watch is None:
+        raise ApiProblem(404, "no-chain", "this API does not watch the audit")
+    return services.audit_watch.state

@@ -87,7 +87,6 @@ class Act(StrEnum):
     PERSON_REQUEST = "person_request"
     PERSON_APPROVE = "person_approve"
     PERSON_REFUSE = "person_refuse"
-    PERSON_LAPSE = "person_lapse"
     PERSON_ACCESS = "person_access"
     PERSON_ERASURE = "person_erasure"
     ROOM_CREATE = "room_create"

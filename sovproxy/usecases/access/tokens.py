@@ -57,6 +57,7 @@ MAY_SEE_EVENTS: Final = frozenset({Role.ANALYST, Role.ADMIN})
 """Events carry pseudonyms of persons. Auditors see counts and the audit, but no events."""
 
 ACCOUNT_PREFIX: Final = "acc-"
+COMMAND_LINE: Final = "cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Principal:
 
 def command_line(user: str) -> Principal:
     """Whoever may use the store on its own machine; the audit names the system's user."""
-    return Principal("cli", clean_text(user, MAX_NAME) or "?", Role.ADMIN)
+    return Principal(COMMAND_LINE, clean_text(user, MAX_NAME) or "?", Role.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)

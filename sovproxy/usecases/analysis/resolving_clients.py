@@ -20,7 +20,7 @@ from sovproxy.store import resolutions as rows
 from sovproxy.store.tables import ResolutionRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry, record_act
-from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.access.tokens import COMMAND_LINE, Principal, Role, maker_of
 from sovproxy.usecases.analysis.findings import same_name
 from sovproxy.usecases.analysis.searching import printable
 
@@ -174,8 +174,11 @@ def decide(
     """
     lapse(store, now)
     row = _get(store, principal, resolution_id)
-    if _is_requester(row, principal):
-        raise SamePerson("you have asked this yourself; another person has to decide")
+    if _is_requester(row, principal) or is_of_one_maker(store, row.requester, principal.token_id):
+        raise SamePerson(
+            "you have asked this yourself, or by a token that one of you made; another person has"
+            " to decide"
+        )
     state = ResolutionState.APPROVED if approve else ResolutionState.REFUSED
     values = {
         "state": state,
@@ -306,6 +309,16 @@ def _is_requester(row: ResolutionRow, principal: Principal) -> bool:
     """By id, and by name: two tokens of one person are one person."""
     same_id = row.requester == principal.token_id
     return same_id or same_name(row.requester_name, principal.name)
+
+
+def is_of_one_maker(store: Store, first: str, second: str) -> bool:
+    """Whether one account answers for both: it is one of them, or made the tokens that they are.
+
+    Tokens of the command line say nothing: whoever may use that has the machine. Raises
+    StoreUnavailable.
+    """
+    maker = maker_of(store, first)
+    return maker == maker_of(store, second) and maker != COMMAND_LINE
 
 
 def _is_one_of_two(row: ResolutionRow, principal: Principal) -> bool:

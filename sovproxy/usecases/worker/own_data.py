@@ -235,7 +235,7 @@ def own_data(
             for row in gone_on
         ],
         exceptions=[
-            _own_exception(row, now)
+            own_exception(row, now)
             for row in exception_rows.list_requests(store, wanted, MAX_SHOWN)
         ],
     )
@@ -246,7 +246,8 @@ def _own_event(event: Event, days: int) -> OwnEvent:
     return OwnEvent(**fields, kept_until=event.time + timedelta(days=days))
 
 
-def _own_exception(row: ExceptionRow, now: datetime) -> OwnException:
+def own_exception(row: ExceptionRow, now: datetime) -> OwnException:
+    """What its worker sees of a request."""
     fields = facts_of(row, now).model_dump(include=set(OwnException.model_fields))
     return OwnException(**fields)
 

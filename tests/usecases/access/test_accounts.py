@@ -215,6 +215,14 @@ def test_changing_the_password_needs_the_old_one_and_ends_other_sessions(store, 
     assert sign_in(store, "ada", BETTER, "", NOW) == admin
 
 
+def test_a_one_time_link_does_not_outlive_a_change_of_the_password(store, admin):
+    """Who holds an old link could set the password anew."""
+    code = accounts.issue_link(store, admin, admin.token_id, NOW)
+    change_password(store, admin, NOW, old=GOOD, new=BETTER, keep_session="")
+    with pytest.raises(accounts.LinkUsedUp):
+        accounts.find_link(store, code, NOW)
+
+
 @pytest.mark.parametrize("change", ["role", "disable", "delete"])
 def test_the_last_admin_stays(store, admin, change):
     def attempt(account_id):
