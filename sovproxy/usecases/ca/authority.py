@@ -87,6 +87,7 @@ class Authority:
     def _follow(self, now: datetime) -> None:
         state = look(self._folder, wanted_by(self._judge, now), now)
         self._take(state)
+        self._tell(state.broken)
         if self._is_to_be_made(state):
             with self._folder.locked():
                 self._make_root(state, now)

@@ -37,7 +37,8 @@ class State:
     """A CA at one time. `key` is `here`, `locked` (a passphrase opens it) or `elsewhere`.
 
     `missing` are names that the policy may stop and no client would believe us; `surplus` those
-    that it no longer stops. `problems` are sentences for the admin.
+    that it no longer stops. `problems` are sentences for the admin; those about files that were
+    refused are `broken` too.
     """
 
     root: x509.Certificate | None
@@ -47,6 +48,7 @@ class State:
     missing: tuple[str, ...]
     surplus: tuple[str, ...]
     problems: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
 def wanted_by(judge: Judge, now: datetime) -> Wanted:
@@ -96,6 +98,7 @@ def _compare(  # noqa: PLR0917  # what there is, what is wanted, and when
         missing=tuple(sorted(missing | beyond)),
         surplus=tuple(sorted(have - within_root)),
         problems=tuple(told),
+        broken=tuple(problems),
     )
 
 
