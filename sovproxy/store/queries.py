@@ -58,7 +58,7 @@ def search(
     Raises StoreUnavailable.
     """
     backwards = after is not None and after.backwards
-    walk = _Walk(limit + 1, after, ascending=oldest_first != backwards)
+    walk = Walk(limit + 1, after, ascending=oldest_first != backwards)
     with store.reading() as connection:
         places = walk.places(scan(connection, store, wanted, begin=walk.begin, end=walk.end))
         more, shown = len(places) > limit, places[:limit]
@@ -75,7 +75,7 @@ def search(
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class Walk:
     """A walk along the events in order of time, in one direction, from one place on."""
 
     limit: int
@@ -168,6 +168,16 @@ def count_matching(store: Store, wanted: Filter, limit: int) -> int:
 
 def _size(chosen: Chosen) -> int:
     return chosen.block.size if isinstance(chosen.rows, slice) else len(chosen.rows)
+
+
+def events_at(store: Store, places: Sequence[Place]) -> dict[Place, Event]:
+    """The events at some places; one that retention took meanwhile is left out.
+
+    Raises StoreUnavailable.
+    """
+    with store.reading() as connection:
+        found = dict(_numbered(connection, store, places))
+    return {place: found[place.seq] for place in places if place.seq in found}
 
 
 def get_event(store: Store, wanted: UUID) -> Event | None:

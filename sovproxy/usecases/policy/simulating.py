@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sovproxy.decide.destination import ChosenBy, Destination
 from sovproxy.decide.facts import NOWHERE
@@ -18,6 +18,8 @@ from sovproxy.decide.normalise import read_address, read_destination
 from sovproxy.decide.words import Action
 from sovproxy.events.event import EventKind
 from sovproxy.store import counting, queries
+from sovproxy.store.replaying import Recording
+from sovproxy.store.times import from_microseconds
 from sovproxy.usecases.analysis.searching import FilterInput
 from sovproxy.usecases.policy.simulation import (
     DEFAULT_RANGE,
@@ -50,9 +52,10 @@ if TYPE_CHECKING:
     from sovproxy.events.event import Event
     from sovproxy.store.database import Store
     from sovproxy.store.filters import Filter
+    from sovproxy.store.queries import Place as EventPlace
+    from sovproxy.store.replaying import Recorded
+    from sovproxy.store.sorts import Sort
     from sovproxy.usecases.policy.judging import Judge
-
-_PAGE: Final = 2000
 
 
 class _Asked(NamedTuple):
@@ -108,7 +111,7 @@ class _Sums:
     counted: int = 0
     excepted: int = 0
     unresolved: int = 0
-    examples: dict[tuple[Side, Side, str], Example] = field(default_factory=dict)
+    examples: dict[tuple[Side, Side, str], tuple[EventPlace, _Answer]] = field(default_factory=dict)
 
     def add(self, pair: Pair, seen: _Seen) -> None:
         """Add connections on which the two policies say what is in `pair`."""
@@ -150,7 +153,7 @@ class Replay:
         self._deciders: tuple[Decider, Decider] = judge.decider, judge.under(draft)
         self._asked = asked
         self.until = asked.until or now
-        self.since = asked.since or self.until - DEFAULT_RANGE
+        self.since = self._begin = asked.since or self.until - DEFAULT_RANGE
         if not self.since < self.until <= self.since + MAX_RANGE:
             raise InvalidSimulation(f"a range of at most {MAX_RANGE.days} days is wanted")
         self.at = asked.at or now
@@ -166,7 +169,7 @@ class Replay:
         for event in self._events(store):
             self._add_event(event)
         self._add_counted(store)
-        return self._result()
+        return self._result(self._examples(store))
 
     @property
     def _asks_for_decisions(self) -> bool:
@@ -177,20 +180,17 @@ class Replay:
         wanted = FilterInput.model_construct(**fields).to_filter()
         return replace(wanted, since=self.since, until=self.until, kind=(EventKind.DECISION,))
 
-    def _events(self, store: Store) -> Iterator[Event]:
+    def _events(self, store: Store) -> Iterator[Recorded]:
         """Events, newest first, until there are no more or enough was done."""
-        after, wanted = None, self._wanted()
         if not self._asks_for_decisions:
             return
-        while True:
-            found = queries.search(store, wanted, _PAGE, after)
-            yield from found.events
-            after = found.more_after
-            if after is None:
+        for number, page in enumerate(Recording(store, self._wanted()).pages()):
+            if number and self._is_enough():
+                self._cut = True
                 return
-            if self._is_enough():
-                self._cut, self.since = True, found.events[-1].time
-                return
+            self.since = from_microseconds(page[-1].place.time)
+            yield from page
+        self.since = self._begin
 
     def _is_enough(self) -> bool:
         return (
@@ -199,7 +199,8 @@ class Replay:
             or len(self._answers) >= MAX_QUESTIONS
         )
 
-    def _add_event(self, event: Event) -> None:
+    def _add_event(self, event: Recorded) -> None:
+        sort, client = event.sort, event.client
         answer = self._answer(event)
         sums = self._sums
         sums.events += 1
@@ -211,32 +212,33 @@ class Replay:
             elif not event.address and answer.now.action.stops and not draft.action.stops:
                 sums.unresolved += 1
         service = answer.draft.service or answer.now.service
-        name = service.id if service else event.service
-        sums.add(Pair(now, draft), _Seen(event.action, event.group, name, 1, event.client))
+        name = service.id if service else sort.service
+        sums.add(Pair(now, draft), _Seen(Action(sort.action), sort.group, name, 1, client))
         if now.action is not draft.action:
             kind = (now, draft, name or event.host)
             if kind not in sums.examples and len(sums.examples) < self._asked.examples:
-                sums.examples[kind] = _example(event, answer)
+                sums.examples[kind] = (event.place, answer)
 
-    def _is_excepted(self, event: Event, answer: _Answer) -> bool:
+    def _is_excepted(self, event: Recorded, answer: _Answer) -> bool:
         """Whether exceptions in force make both policies do the same."""
         exceptions = self._judge.exceptions
         if not exceptions.exist:
             return False
+        who, group = (event.client,), event.sort.group
         lifted = [
-            exceptions.lift(verdict, answer.destination, (event.client,), event.group, self._moment)
+            exceptions.lift(verdict, answer.destination, who, group, self._moment)
             for verdict in answer[:2]
         ]
         return all(verdict.passes for verdict in lifted)
 
-    def _answer(self, event: Event) -> _Answer:
-        asked = _Asked(event.host, event.address, event.port, event.group)
+    def _answer(self, event: Recorded) -> _Answer:
+        asked = _Asked(event.host, event.address, event.port, event.sort.group)
         found = self._answers.get(asked)
         if found is None:
-            found = self._answers[asked] = self._judge_anew(asked, event)
+            found = self._answers[asked] = self._judge_anew(asked, event.sort)
         return found
 
-    def _judge_anew(self, asked: _Asked, event: Event) -> _Answer:
+    def _judge_anew(self, asked: _Asked, sort: Sort) -> _Answer:
         """Judge by both policies. The record does not say who chose the address: whoever makes the
         policy in force say what was recorded, else the node."""
         destination = read_destination(asked.host or asked.address)
@@ -249,7 +251,7 @@ class Replay:
         found = self._both(destination, place, asked.group)
         if not isinstance(destination, Destination) or not (asked.host and asked.address):
             return found
-        recorded = (event.action, event.rule)
+        recorded = (sort.action, sort.rule)
         if recorded != (found.now.action, found.now.rule):
             chosen = destination.at(destination.address, ChosenBy.CLIENT)
             other = self._both(chosen, place, asked.group)
@@ -262,6 +264,11 @@ class Replay:
             decider.decide(destination, place, self._moment, group) for decider in self._deciders
         )
         return _Answer(now, draft, destination)
+
+    def _examples(self, store: Store) -> list[Example]:
+        wanted = list(self._sums.examples.values())
+        events = queries.events_at(store, [place for place, _ in wanted])
+        return [_example(events[place], answer) for place, answer in wanted if place in events]
 
     def _add_counted(self, store: Store) -> None:
         wanted = self._wanted()
@@ -282,7 +289,7 @@ class Replay:
                 seen = _Seen(Action(action), look.group, look.service, number, None)
                 self._sums.add(told, seen)
 
-    def _result(self) -> Simulation:
+    def _result(self, examples: list[Example]) -> Simulation:
         sums, (now, draft) = self._sums, (item.policy for item in self._deciders)
         stricter = sum(n for (a, b), n in sums.moves.items() if b.strictness > a.strictness)
         milder = sum(n for (a, b), n in sums.moves.items() if b.strictness < a.strictness)
@@ -308,7 +315,7 @@ class Replay:
             groups=_shares(sums.groups),
             services=_shares(sums.services),
             rules=_takeovers(sums.rules),
-            examples=list(sums.examples.values()),
+            examples=examples,
             regrouped=_regrouped(now, draft),
             cut=self._cut,
         )
