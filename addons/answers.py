@@ -20,7 +20,7 @@ from sovproxy.prompt.page import render_asked, render_mishap, render_page
 from sovproxy.prompt.problem import render_problem
 from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal, is_local_path
 
-from . import asking
+from . import asking, desk
 
 if TYPE_CHECKING:
     from sovproxy.events.event import Event
@@ -44,17 +44,26 @@ _MISHAPS = {
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A request that is answered by us: the passage that does not pass, and who asked."""
+    """A request that is answered by us: the passage that does not pass, and who asked.
+
+    `has_desk` is true where every port of the host leads to this node: at an explicit proxy.
+    """
 
     passage: Passage
     client: Client
     request: http.Request
     decrypted: bool
+    has_desk: bool = False
 
     @property
     def transport(self) -> Transport:
         """What the client speaks to us."""
         return Transport.HTTPS if self.decrypted else Transport.HTTP
+
+    def way_back(self, to: str) -> str:
+        """Where a local path of the host that was stopped is reached."""
+        asked, secure = self.request.path, self.decrypted
+        return desk.way_back(self.passage.destination, asked, to, secure=secure)
 
 
 def is_navigation(request: http.Request) -> bool:
@@ -83,7 +92,7 @@ async def answer(node: Node, stop: Stop) -> http.Response:
     if form == GO_ON_PATH and stop.passage.verdict.action is Action.WARN:
         return await _go_on(node, stop)
     if _may_pass_by_now(node, stop):
-        return _come_again(request)
+        return _come_again(stop)
     return await _stopped(node, stop)
 
 
@@ -93,7 +102,8 @@ def _may_pass_by_now(node: Node, stop: Stop) -> bool:
     Browsers open connections ahead, and may use one that is older than the permission.
     """
     passage = stop.passage
-    return passage.verdict.can_be_excepted and node.look(passage.destination, stop.client).passes
+    wanted = desk.behind(passage.destination)
+    return passage.verdict.can_be_excepted and node.look(wanted, stop.client).passes
 
 
 async def _stopped(node: Node, stop: Stop) -> http.Response:
@@ -118,7 +128,8 @@ def _facts(node: Node, stop: Stop, event: Event, *, page: bool) -> PromptFacts:
     go_on, back = None, _return_path(stop.request)
     if stop.passage.verdict.action is Action.WARN:
         token = node.offers.make(stop.client.pseudonym, stop.passage.subject, back)
-        go_on = GoOn(GO_ON_PATH, token, now + timedelta(seconds=policy.acknowledgement_seconds))
+        action = desk.form(GO_ON_PATH, stop.passage.destination) if stop.has_desk else GO_ON_PATH
+        go_on = GoOn(action, token, now + timedelta(seconds=policy.acknowledgement_seconds))
     return PromptFacts(
         host=stop.passage.destination.label,
         verdict=stop.passage.verdict,
@@ -128,7 +139,15 @@ def _facts(node: Node, stop: Stop, event: Event, *, page: bool) -> PromptFacts:
         recorded=Recorded(str(event.id), stop.client.pseudonym, policy.retention_days),
         go_on=go_on,
         ask=asking.offer(node, stop.passage, stop.client, back) if page else None,
+        desk=_desk(stop),
     )
+
+
+def _desk(stop: Stop) -> str:
+    """The origin to which forms are sent; empty for the page's own."""
+    if not stop.has_desk:
+        return ""
+    return desk.origin(stop.passage.destination, secure=stop.decrypted)
 
 
 def _return_path(request: http.Request) -> str:
@@ -150,7 +169,7 @@ async def _go_on(node: Node, stop: Stop) -> http.Response:
     if not await asyncio.to_thread(node.acknowledge, offer):
         return _mishap(node, stop, Mishap.USED, again=offer.to)
     await node.record(_acknowledged(node, stop, reason, fields.get(FIELD_DETAIL, "")))
-    return _redirect(303, offer.to)
+    return _redirect(303, stop.way_back(offer.to))
 
 
 async def _ask(node: Node, stop: Stop) -> http.Response:
@@ -187,10 +206,11 @@ def _form(request: http.Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _come_again(request: http.Request) -> http.Response:
+def _come_again(stop: Stop) -> http.Response:
     """Send a client that may pass by now to a new connection: that one is tunnelled."""
+    request = stop.request
     if is_navigation(request) and not request.is_http2:
-        return _redirect(307, request.path if is_local_path(request.path) else "/")
+        return _redirect(307, stop.way_back(request.path if is_local_path(request.path) else "/"))
     return make(421, b"", (("Content-Type", "text/plain"),))
 
 

@@ -284,7 +284,8 @@ class Gate:
             return
         session = self._session(flow.client_conn)
         decrypted = session.ended_here
-        stop = answers.Stop(passage, session.client, flow.request, decrypted)
+        has_desk = not is_transparent(flow.client_conn)
+        stop = answers.Stop(passage, session.client, flow.request, decrypted, has_desk)
         session.told = True
         flow.response = await answers.answer(self.node, stop)
 

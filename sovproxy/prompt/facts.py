@@ -80,6 +80,7 @@ class PromptFacts:
     `host` is what the client asked for, as it came: it may hold anything. `now` must carry its
     time zone, in which times are shown. `go_on` is only looked at when the verdict warns; without
     `ask` no exception can be asked for on the page.
+    `desk` is the origin that its forms are sent to; empty is the page's own.
     `meeting_place` is the link of a room that is known already, or empty.
     """
 
@@ -92,6 +93,7 @@ class PromptFacts:
     go_on: GoOn | None = None
     ask: Ask | None = None
     meeting_place: str = ""
+    desk: str = ""
 
 
 class Mishap(StrEnum):

@@ -14,6 +14,13 @@ FIELD_TOKEN = "token"  # noqa: S105 - the name of a form field, not a secret
 FIELD_REASON = "reason"
 FIELD_DETAIL = "detail"
 
+DESK_PORT = 451
+"""The port of the stopped host at which a node answers forms, and lets nothing pass by leave.
+
+A form that is sent to the stopped origin itself would reach that origin, with the reason in it,
+when the worker has gone on in another tab meanwhile. Nothing else is there; browsers allow it.
+"""
+
 MAX_DETAIL = 300
 """Characters of the free text that goes with a reason."""
 

@@ -31,13 +31,22 @@ _DENIED_FEATURES = ("camera", "display-capture", "geolocation", "microphone", "p
 
 
 def page_headers(
-    policy: Policy, node: str, language: Language, styles: tuple[str, ...], script: str
+    policy: Policy,
+    node: str,
+    language: Language,
+    styles: tuple[str, ...],
+    script: str,
+    *,
+    desk: str = "",
 ) -> Headers:
-    """Header fields of a page that holds exactly these inline styles and this script."""
+    """Header fields of a page that holds exactly these inline styles and this script.
+
+    Its forms go to its own origin, and to `desk` if that is not empty.
+    """
     return (
         ("content-type", "text/html; charset=utf-8"),
         ("content-language", language.code),
-        ("content-security-policy", _page_policy(styles, script)),
+        ("content-security-policy", _page_policy(styles, script, desk)),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-embedder-policy", "require-corp"),
         ("permissions-policy", ", ".join(f"{name}=()" for name in _DENIED_FEATURES)),
@@ -75,14 +84,14 @@ def source_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _page_policy(styles: tuple[str, ...], script: str) -> str:
+def _page_policy(styles: tuple[str, ...], script: str, desk: str) -> str:
     style_sources = " ".join(source_hash(style) for style in styles)
     directives = (
         "default-src 'none'",
         f"style-src {style_sources}",
         f"script-src {source_hash(script)}" if script else "script-src 'none'",
         "img-src data:",
-        "form-action 'self'",
+        f"form-action 'self' {desk}".rstrip(),
         "base-uri 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",

@@ -94,6 +94,7 @@ def render_page(facts: PromptFacts, language: Language) -> Page:
         "facts": facts,
         "verdict": verdict,
         "blocked": verdict.action is not Action.WARN,
+        "desk": facts.desk,
         "host": show_host(facts.host),
         "headline": headline(verdict, language),
         "sentence": in_whose_hands(verdict, policy, language),
@@ -149,7 +150,8 @@ def _page(
     styles = (_static("prompt.css"), colours)
     script = _static("prompt.js")
     html = _environment().get_template(template).render(values, styles=styles, script=script)
-    headers = page_headers(facts.policy, facts.node, language, styles, script)
+    desk = str(values.get("desk", ""))
+    headers = page_headers(facts.policy, facts.node, language, styles, script, desk=desk)
     return Page(html.encode(), headers, status)
 
 

@@ -143,7 +143,7 @@ def there(namespace, authority, node):
         metadata=at(METADATA, "Metadata", port),
         loopback=at("127.0.0.1", "Loopback", port),
         loopback_6=at("::1", "Loopback 6", port),
-        api=at("127.0.0.1", "API", node.api_port),
+        api=at("0.0.0.0", "API", node.api_port),  # noqa: S104 - in a namespace of its own
     )
     yield made
     for origin in vars(made).values():

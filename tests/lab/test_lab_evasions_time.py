@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 
 from tests.lab.clients import NAVIGATION, ask, connect, curl, get, open_socket, read_all, read_until
@@ -13,6 +16,7 @@ from tests.lab.test_lab_warnings import GO_ON, HOUR, Clock
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab-evasions-time")]
 
 OPEN = "    when: {category: social-network}\n    action: observe"
+CSP = "content-security-policy"
 STOPPED = OPEN.replace("observe", "block")
 
 
@@ -107,3 +111,40 @@ def test_a_connection_that_waits_between_requests_is_judged_at_the_next_one(node
     wait_until(lambda: curl(node, f"http://{target}/").is_prompt, "the new policy")
     request = f"GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\nAccept: text/html\r\n\r\n"
     assert ask(client, request).is_prompt
+
+
+FORM = re.compile(r'class="card go-on".*?<form method="post" action="([^"]+)"', re.DOTALL)
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_second_tab_on_the_same_warning_tells_the_service_nothing(node, origins, me, scheme):
+    """The first tab goes on; the second tab's form still comes to the node, with its reason."""
+    url = f"{scheme}://slack.com:{origins.slack.port}/archives"
+    pages = [curl(node, url, *NAVIGATION, me=me) for _ in range(2)]
+    for page in pages:
+        action = html.unescape(FORM.search(page.text)[1])
+        assert f"form-action 'self' {scheme}://slack.com:451;" in page.fields[CSP]
+        form = ["-d", f"token={page.token}", "-d", "reason=partner", *NAVIGATION]
+        answer = curl(node, action, *form, me=me)
+        assert (answer.status, answer.fields["location"]) == (303, url)
+    assert origins.slack.hits == 0
+    told = node.wait_for_events(me, 2, kind="acknowledgement")
+    assert all("partner" in event["reason"] for event in told)
+
+
+def test_at_the_desk_nothing_passes_by_leave(node, origins, me):
+    acknowledge(node, origins.slack, me)
+    assert curl(node, f"http://slack.com:{origins.slack.port}/", me=me).status == 200
+    answer = curl(node, "https://slack.com:451/archives", *NAVIGATION, me=me)
+    assert (answer.status, answer.fields["location"]) == (307, "https://slack.com/archives")
+    answer = curl(node, "https://slack.com:451/archives", "-H", "Accept: text/x", me=me)
+    assert answer.status == 421
+
+
+@pytest.mark.parametrize("back", ["0", "99999", "x", "1%0d%0aSet-Cookie:a", "451", "@evil.example"])
+def test_the_way_back_from_the_desk_stays_on_the_host(node, me, back):
+    desk = "https://slack.com:451/.well-known/sovproxy/go-on"
+    token = curl(node, "https://slack.com:451/a", *NAVIGATION, me=me).token
+    form = ["-d", f"token={token}", "-d", "reason=partner", *NAVIGATION]
+    answer = curl(node, f"{desk}?back={back}", *form, me=me)
+    assert (answer.status, answer.fields["location"]) == (303, "https://slack.com/a")

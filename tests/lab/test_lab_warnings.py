@@ -89,7 +89,7 @@ def moving(start_shared_proxy, clock):
 def test_a_warned_service_shows_a_prompt_with_a_way_on(worker, origins):
     answer = worker.open("/archives")
     assert answer.is_prompt
-    assert f'action="{GO_ON}"' in answer.text
+    assert f'action="https://slack.com:451{GO_ON}?back={origins.slack.port}"' in answer.text
     assert answer.token
     assert origins.slack.hits == 0
 

@@ -20,6 +20,7 @@ from sovproxy.events.reader import SpoolReader
 from sovproxy.events.recorder import open_recorder
 from sovproxy.events.spool import SpoolUnwritable
 from sovproxy.fleet.counters import Counters
+from sovproxy.prompt.goon import DESK_PORT
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.access.workers import mint
 from sovproxy.usecases.ca.authority import Authority
@@ -125,6 +126,7 @@ class Node:
             pseudonyms=self._pseudonyms,
             counters=self.counters,
             delivery=self.delivery,
+            spool=self.recorder.spool.counters,
         )
 
     @property
@@ -175,9 +177,14 @@ class Node:
         return Introduction(made[0], client.pseudonym, client.group, made[1], api)
 
     def look(self, destination: Destination | Unreadable, client: Client) -> Passage:
-        """Judge a destination as it stands, without resolving its name."""
+        """Judge a destination as it stands, without resolving its name.
+
+        At the desk, where forms are answered, nothing passes by acknowledgement or exception.
+        """
         clients = self.aliases(client) if self.judge.exceptions.exist else ()
         verdict = self.judge.judge(destination, client.group, clients)
+        if isinstance(destination, Destination) and destination.port == DESK_PORT:
+            return Passage(destination, verdict.overruled or verdict)
         passage = Passage(destination, verdict)
         if verdict.action is Action.WARN and self.has_acknowledged(client, passage.subject):
             return Passage(destination, verdict.acknowledge())
