@@ -9,7 +9,8 @@ each question some times through HTTP, and delivers 50,000 more events as nodes 
 medians; making the events is not counted.
 
 Without `--url` the store is an SQLite file in a folder that is deleted at the end. A database at
-`--url` must be empty, and keeps what was stored.
+`--url` must be empty, and keeps what was stored: `--only-ask` asks it the questions again, and
+delivers 50,000 events more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import secrets
 import socket
 import statistics
 import sys
@@ -261,17 +263,24 @@ def serving(store: Store, work: Callable[[httpx.Client], None]) -> None:
         thread.join()
 
 
-def run(store: Store, events: int, rounds: int) -> dict[str, Any]:
-    """Do everything, and give the figures."""
-    world, figures = World(), {"events": events, "database": store.dialect}
+def filled(store: Store, events: int) -> dict[str, Any]:
+    """Fill a store and give the figures of that."""
+    world = World()
     fill(store, world, max(0, events - SAMPLE))
-    figures |= through_the_store(store, world, min(events, SAMPLE))
+    figures: dict[str, Any] = dict(through_the_store(store, world, min(events, SAMPLE)))
     figures["bytes_per_event"] = round(store_size(store).bytes / events)
     print(figures, flush=True)
+    return figures
+
+
+def asked(store: Store, rounds: int) -> dict[str, Any]:
+    """Ask everything and deliver some events; give the figures."""
+    world, figures = World(), dict[str, Any]()
+    name = f"bench-{secrets.token_hex(4)}"
 
     def ask(client: httpx.Client) -> None:
-        figures["latency"] = latency(client, create_token(store, Role.ANALYST, "bench"), rounds)
-        node = create_token(store, Role.NODE, "bench")
+        figures["latency"] = latency(client, create_token(store, Role.ANALYST, name), rounds)
+        node = create_token(store, Role.NODE, name)
         figures["http_events_per_second"] = round(through_http(client, node, world))
 
     serving(store, ask)
@@ -285,10 +294,14 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--only-ask", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         store = open_store(options.url or sqlite_url(Path(folder) / "bench.sqlite"))
-        print(json.dumps(run(store, options.events, options.rounds)))
+        figures: dict[str, Any] = {"database": store.dialect}
+        if not options.only_ask:
+            figures |= {"events": options.events} | filled(store, options.events)
+        print(json.dumps(figures | asked(store, options.rounds)))
         store.close()
 
 
