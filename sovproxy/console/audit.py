@@ -71,7 +71,7 @@ def audit(view: ReaderView) -> Response:
         asked=asked,
         acts=[("", view.language.say("Everything")), *acts],
         formats=FORMATS,
-        chain=watch.state if (watch := view.services.audit_watch) else None,
+        chain=watch.state if (watch := view.console.services.audit_watch) else None,
     )
 
 
