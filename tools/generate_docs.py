@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -12,6 +13,7 @@ from sovproxy.api.app import ROUTERS, bare_app
 from sovproxy.api.openapi import openapi_text, roles_table, with_roles_table
 from sovproxy.atlas.reference import insert_keys
 from sovproxy.cli.main import app
+from sovproxy.limits import limits_table
 from sovproxy.papers.particulars import Particulars, Recipient
 from sovproxy.papers.texts import checks_text
 from sovproxy.policy import docs as policy_docs
@@ -20,6 +22,43 @@ from sovproxy.settings import Settings
 from sovproxy.usecases.upkeep.measuring import metrics_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+FIXED = (
+    ("sovproxy_addons.answers.MAX_BODY", "bytes", "Body of a request that a node answers itself"),
+    ("sovproxy_addons.stages.MAX_PIECES", "pieces", "Reads in which a head or a ClientHello comes"),
+    ("sovproxy_addons.limits.AHEAD", "bytes", "Read of a client that has to wait for something"),
+    ("sovproxy_addons.limits.MOST_REFUSED", "at a time", "Refused connections that are told why"),
+    ("sovproxy.usecases.nodes.resolving.THREADS", "at a time", "Names that a node resolves"),
+    ("sovproxy.usecases.nodes.resolving.MAX_ADDRESSES", "each", "Addresses of a name looked at"),
+    ("sovproxy.decide.normalise.MAX_INPUT", "characters", "A host as it is given"),
+    ("sovproxy.events.segments.MAX_RECORD_BYTES", "bytes", "One event in the spool"),
+    ("sovproxy.events.spool.MAX_WAITING", "records", "Events that wait to be put on disk"),
+    ("sovproxy.events.rollup.MAX_KEYS", "rows", "Kinds of connections counted within a period"),
+    ("sovproxy.fleet.outbox.MAX_MESSAGES", "messages", "What a node keeps for the API"),
+    ("sovproxy.fleet.outbox.MAX_BYTES", "bytes", "One of these messages"),
+    ("sovproxy.fleet.directory.MAX_CLIENTS", "clients", "Clients that a node remembers a month"),
+    (
+        "sovproxy.usecases.nodes.membership.MAX_ASKED",
+        "a day",
+        "Exceptions a client asks a node for",
+    ),
+    ("sovproxy.usecases.nodes.fleet.MAX_NODES", "nodes", "Nodes of one API"),
+    ("sovproxy.usecases.nodes.ingest.MAX_RECORDS", "records", "Events in one delivery"),
+    ("sovproxy.usecases.worker.exception_desk.MAX_WAITING", "requests", "Exceptions that wait"),
+    ("sovproxy.usecases.worker.exception_desk.MAX_PER_NODE", "an hour", "Exceptions by one node"),
+    ("sovproxy.api.app.MAX_BODY_BYTES", "bytes", "Body of a request to the API"),
+    ("sovproxy.api.throttle.GUESSES", "a minute", "Bad tokens of one address"),
+    ("sovproxy.api.throttle.MAX_FAILURES", "in 5 minutes", "Failed sign-ins of one address"),
+    ("sovproxy.api.throttle.ACCOUNT_FAILURES", "in 15 minutes", "Failed sign-ins to one account"),
+    ("sovproxy.api.streams.MAX_STREAMS", "at a time", "Live streams of events"),
+    ("sovproxy.api.streams.MAX_PER_TOKEN", "at a time", "Live streams of one token"),
+    ("sovproxy.usecases.policy.policies.MAX_SIMULATIONS", "at a time", "Simulations"),
+    ("sovproxy.usecases.access.sessions.MAX_PER_PRINCIPAL", "each", "Sessions of one person"),
+    ("sovproxy.yamlfile.MAX_BYTES", "bytes", "A policy or a file of the catalogue"),
+    ("sovproxy.yamlfile.MAX_DEPTH", "levels", "Nesting in such a file"),
+    ("sovproxy.atlas.database_unpack.MAX_UNPACKED", "bytes", "A database, unpacked"),
+)
+"""Limits that are no settings: where each value stands, its unit, and what it is of."""
 
 
 def documents() -> dict[str, str]:
@@ -34,8 +73,27 @@ def documents() -> dict[str, str]:
         "metrics.md": with_table("metrics.md", "metrics", metrics_table()),
         "siem.md": with_table("siem.md", "receivers", receivers_table()),
         "papers.md": papers_page(),
+        "running.md": running_page(),
         **policy_docs.generated(DOCS),
     }
+
+
+def running_page() -> str:
+    """The page about running it: limits that are settings, and those that are not."""
+    text = (DOCS / "running.md").read_text("utf-8")
+    text = inserted(text, "limits", limits_table())
+    return inserted(text, "fixed limits", fixed_limits_table())
+
+
+def fixed_limits_table() -> str:
+    """The limits as a Markdown table. Raises AttributeError when a name is gone."""
+    lines = ["| what | at most | in the code |", "|---|---|---|"]
+    for place, unit, meaning in FIXED:
+        module, _, name = place.rpartition(".")
+        value = getattr(import_module(module), name)
+        shown_value = f"{value:,}".replace(",", " ")
+        lines.append(f"| {meaning} | {shown_value} {unit} | `{place}` |")
+    return "\n".join(lines) + "\n"
 
 
 def with_table(name: str, mark: str, table: str) -> str:

@@ -129,6 +129,7 @@ def test_it_says_where_everything_is(installation):
     assert "policy fr-etat" in said
     assert re.search(LINK.format(installation.api_port), said)
     assert "sov_" not in said
+    assert "fleet:" not in said  # that the API was not there yet is no news
 
 
 def test_the_curl_line_it_prints_shows_the_prompt_in_french(installation):
@@ -219,7 +220,20 @@ def test_the_link_makes_the_first_admin_and_sigterm_ends_everything(tmp_path):
     first.start()
     first.wait_until_ready()
     assert "code=" not in first.said
-    first.stop()
+    pids = list(first.children().values())
+    assert len(pids) == 2
+    first.process.kill()
+    first.process.wait(60)
+    wait_until(lambda: not any(map(lives, pids)), "what it ran ends too")
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    path = Path(f"/proc/{pid}/stat")
+    try:
+        return path.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("taken", ["PROXY", "API"])
