@@ -266,7 +266,8 @@ def serving(store: Store, work: Callable[[httpx.Client], None]) -> None:
 def filled(store: Store, events: int) -> dict[str, Any]:
     """Fill a store and give the figures of that."""
     world = World()
-    fill(store, world, max(0, events - SAMPLE))
+    if events > SAMPLE:
+        fill(store, world, events - SAMPLE)
     figures: dict[str, Any] = dict(through_the_store(store, world, min(events, SAMPLE)))
     figures["bytes_per_event"] = round(store_size(store).bytes / events)
     print(figures, flush=True)
