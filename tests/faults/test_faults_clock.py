@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import func, select
 
+from sovproxy.api.background import apply_retention, retain_if_steady
+from sovproxy.api.services import Services
 from sovproxy.events.event import new_id
 from sovproxy.events.segments import Limits, Position, Stream, scan
 from sovproxy.events.spool import Spool, SpoolLimits
 from sovproxy.events.steady import SteadyClock
+from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.records import insert_records
+from sovproxy.store.tables import EVENTS
 from sovproxy.usecases.worker.acknowledging import Acknowledgements, Offers
-from tests.events.conftest import make_event  # noqa: F401  # a fixture
+from tests.events.conftest import COMPLETE, Event, make_event  # noqa: F401  # a fixture
 
 DAY = 86_400.0
 YEAR = 365 * DAY
@@ -124,3 +131,20 @@ def test_events_with_impossible_times_are_stored_once_all_the_same(any_store, ma
     event = make_event(time=when)
     assert insert_records(any_store, [event], []).accepted == 1
     assert insert_records(any_store, [event], []).duplicates == 1
+
+
+def test_retention_waits_when_the_apis_clock_jumps(tmp_path):
+    """The old event would be deleted by the first look, were the clock believed."""
+    store = open_store(sqlite_url(tmp_path / "store.sqlite"))
+    now = [datetime(2026, 11, 23, tzinfo=UTC)]
+    services = Services(store, None, "", tmp_path, tuple, lambda: 183, tuple, str)
+    services = replace(services, clock=lambda: now[0])
+    insert_records(store, [Event.model_validate(COMPLETE | {"time": now[0]}, strict=False)], [])
+    clock = SteadyClock(lambda: services.clock().timestamp(), believed=True)
+    assert retain_if_steady(services, clock) is not None
+    now[0] += timedelta(days=3650)
+    assert retain_if_steady(services, clock) is None
+    with store.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(EVENTS)) == 1
+    assert sum(apply_retention(services, "somebody").deleted.values()) > 0  # a person may insist
+    store.close()

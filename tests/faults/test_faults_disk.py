@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from sovproxy.events.reader import SpoolReader
 from sovproxy.events.segments import Limits, Position, Stream, list_segments, scan
 from sovproxy.events.spool import Spool, SpoolLimits, SpoolUnwritable
+from sovproxy.fleet.messages import Heartbeat
+from sovproxy.settings import Settings
+from sovproxy.usecases.nodes.node import Node
 from tests.lab.clients import NAVIGATION, TOKEN, curl
 from tests.lab.proxies import wait_until
 
@@ -115,6 +120,40 @@ def test_delivery_goes_on_while_the_disk_is_full_and_gives_room_back(disk, spool
     assert delivered == kept
     spool.append(Stream.EVENTS, record(9000))
     assert SpoolReader(spool.folder).next_batch().events[-1] == record(9000)
+
+
+def test_a_disk_that_does_not_flush_is_no_record(tmp_path, monkeypatch):
+    """What fdatasync refuses is taken back, and whoever waits for it must not answer."""
+    spool = Spool(tmp_path, LIMITS)
+    spool.append(Stream.EVENTS, record(1))
+
+    def fails(_handle):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fails)
+        with pytest.raises(SpoolUnwritable, match="Input/output error"):
+            spool.append(Stream.EVENTS, record(2))
+    spool.append(Stream.EVENTS, record(3))
+    spool.close()
+    assert events_in(tmp_path) == [1, 3]
+
+
+def test_what_the_spool_dropped_and_a_full_disk_are_in_the_report_to_the_api(tmp_path):
+    """From there they are `sovproxy_node_events_total` with `counter="limit_spool_…"`."""
+    node = Node(Settings(data_dir=tmp_path, policy="eu", node="paris"))
+    try:
+        limits = node.member._report().counters.snapshot()
+        assert limits["limit_spool_dropped_events"] == limits["limit_spool_disk_full"] == 0
+        counters = node.recorder.spool.counters
+        counters.dropped_events, counters.dropped_rollups, counters.full = 3, 2, 1
+        report = Heartbeat.model_validate_json(node.member._report().model_dump_json())
+        numbers = report.counters.snapshot()
+        assert numbers["limit_spool_dropped_events"] == 3
+        assert numbers["limit_spool_dropped_rollups"] == 2
+        assert numbers["limit_spool_disk_full"] == 1
+    finally:
+        node.recorder.close()
 
 
 @pytest.fixture

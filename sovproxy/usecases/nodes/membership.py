@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sovproxy.events.delivery import Delivery
     from sovproxy.events.pseudonym import Pseudonyms
+    from sovproxy.events.spool import SpoolCounters
     from sovproxy.fleet.counters import Counters
     from sovproxy.fleet.messages import Common
     from sovproxy.settings import Settings
@@ -49,7 +50,8 @@ class Member:
     """Puts in force what the API tells, and keeps for it what workers did.
 
     The parts are the node's own: `judge` gets the exceptions, `pseudonyms` the fleet's keys,
-    `counters` and `delivery` are reported. Raises OSError when the node's folder cannot be used.
+    `counters`, `delivery` and `spool` are reported. Raises OSError when the node's folder cannot be
+    used.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Member:
         pseudonyms: Pseudonyms,
         counters: Counters,
         delivery: Delivery,
+        spool: SpoolCounters,
     ) -> None:
         self._settings = settings
         self._folder = folder
@@ -68,6 +71,7 @@ class Member:
         self._pseudonyms = pseudonyms
         self._counters = counters
         self._delivery = delivery
+        self._spool = spool
         self._started = datetime.now(UTC)
         self._shared: dict[tuple[str, str], float] = {}
         self._common: Common | None = None
@@ -190,6 +194,11 @@ class Member:
 
     def _report(self) -> Heartbeat:
         self._counters.delivery_failures = self._delivery.counters.failures
+        self._counters.limits |= {
+            "spool_dropped_events": self._spool.dropped_events,
+            "spool_dropped_rollups": self._spool.dropped_rollups,
+            "spool_disk_full": self._spool.full,
+        }
         statuses = self._judge.databases.status(time.time())
         return Heartbeat(
             node=self._settings.node,
