@@ -21,7 +21,10 @@ def is_of_this_machine(address: str) -> bool:
     Nothing is sent: connecting a UDP socket only looks up the route, whose source is the address
     itself where that is our own.
     """
-    place = ip_address(address)
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return False  # a name: nothing is connected to by name
     if place.is_loopback or place.is_unspecified:
         return True
     family = socket.AF_INET6 if place.version == 6 else socket.AF_INET
