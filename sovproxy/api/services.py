@@ -17,6 +17,7 @@ from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annota
 from sovproxy.usecases.access.audit_chain import AuditWatch  # noqa: TC001  # as above
 from sovproxy.usecases.access.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.access.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.ca.state import State  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policy.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policy.local_catalogue import LocalCatalogue  # noqa: TC001  # as above
 from sovproxy.usecases.policy.policies import PolicyDesk  # noqa: TC001  # FastAPI reads annotations
@@ -70,6 +71,7 @@ class Services:
     provider, if there is one, and `public_url` under which people reach the console. `workers`
     knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up;
     `audit_watch` checks the audit's chain. `papers` writes the papers of the processing.
+    `ca_state` tells how the CA of this machine's node stands, if it has one.
     """
 
     store: Store
@@ -97,6 +99,7 @@ class Services:
     audit_watch: AuditWatch | None = None
     papers: Papers | None = None
     visio: VisioSettings | None = None
+    ca_state: Callable[[], State | None] = lambda: None
 
 
 def services_of(request: Request) -> Services:

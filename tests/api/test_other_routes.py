@@ -11,9 +11,11 @@ from playwright._impl._driver import compute_driver_executable
 
 from sovproxy.api.pac import pac_text
 from sovproxy.api.services import DataAge
+from sovproxy.ca.wanted import Wanted
 from sovproxy.store import database
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.usecases.access.tokens import Role
+from sovproxy.usecases.ca.state import State
 
 
 def test_health_is_ok_when_everything_works(server):
@@ -24,6 +26,7 @@ def test_health_is_ok_when_everything_works(server):
         "store": {"ok": True, "problem": ""},
         "policy": {"ok": True, "problem": ""},
         "forwarding": {"ok": True, "problem": ""},
+        "ca": {"ok": True, "problem": ""},
         "data": [{"name": "location", "as_of": "2026-11-01", "stale": False}],
     }
 
@@ -41,6 +44,26 @@ def test_a_refused_policy_degrades_health_and_only_staff_reads_why(serve):
     assert "/etc" not in answer.text
     assert "/etc" not in server.get("/api/v1/health", Role.WORKER).text
     assert "policy.yaml:3:1" in server.get("/api/v1/health", Role.ADMIN).text
+
+
+def test_a_ca_that_lacks_names_degrades_health_and_is_measured(serve):
+    lacking = State(
+        root=None,
+        issuing=None,
+        key="elsewhere",
+        wanted=Wanted(()),
+        missing=("new.example",),
+        surplus=(),
+        problems=("the CA lacks new.example",),
+    )
+    server = serve(ca_state=lambda: lacking)
+    answer = server.client.get("/api/v1/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert "new.example" not in answer.text
+    assert "new.example" in server.get("/api/v1/health", Role.AUDITOR).text
+    measured = server.get("/metrics", Role.ADMIN).text
+    assert "sovproxy_ca_missing_names 1.0" in measured
+    assert "sovproxy_ca_ok 0.0" in measured
 
 
 def test_a_broken_store_fails_health_and_answers_503_elsewhere(tmp_path, serve, assert_problem):

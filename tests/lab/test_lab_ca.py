@@ -186,13 +186,13 @@ def _status(proxy, target: str) -> int:
 
 
 @pytest.mark.browser
-def test_firefox_shows_the_prompt_under_the_nodes_own_root(signed, origins, tmp_path):
+def test_firefox_shows_the_prompt_under_the_nodes_own_root(proxy, origins, tmp_path):
     preferences = {
         "network.proxy.type": 1,
         "network.proxy.ssl": "127.0.0.1",
-        "network.proxy.ssl_port": signed.port,
+        "network.proxy.ssl_port": proxy.port,
     }
-    roots = (signed.authority,)
+    roots = (proxy.authority,)
     with Firefox(None, tmp_path / "profile", "fr", roots=roots, **preferences) as firefox:
         page = firefox.page()
         url = f"https://zoom.us:{origins.zoom.port}/j/123"

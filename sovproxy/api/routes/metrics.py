@@ -73,6 +73,7 @@ def facts_of(services: Services, sign_in_failures: int = 0) -> health.Facts:
         policy_problem=services.policy_problem(),
         policy=services.policy(),
         sign_in_failures=sign_in_failures,
+        ca=services.ca_state(),
     )
 
 

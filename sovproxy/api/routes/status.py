@@ -17,6 +17,7 @@ from sovproxy.usecases.access.tokens import Role
 router = APIRouter(prefix="/api/v1", tags=["status"])
 
 _POLICY_REFUSED = "the policy file is refused; the last good policy stays in force"
+_CA_PROBLEM = "something is to be done about the CA: `sovproxy ca show`"
 _MAY_SEE_DETAILS = {Role.ADMIN, Role.ANALYST, Role.AUDITOR}
 
 
@@ -42,6 +43,7 @@ class Health(BaseModel):
     store: Part
     policy: Part
     forwarding: Part
+    ca: Part
     data: list[DataPart]
 
 
@@ -60,15 +62,16 @@ class Version(BaseModel):
 def health(services: ServicesDep, response: Response, caller: CallerDep = None) -> Health:
     """Tell whether everything works: 200 if so or degraded, 503 if not.
 
-    The problems of policy and forwarding are told in full to admins, analysts and auditors only.
+    The problems of policy, forwarding and CA are told to admins, analysts and auditors only.
     """
     store = _store_part(services)
     trusted = caller is not None and caller.role in _MAY_SEE_DETAILS
     policy = _part(services.policy_problem(), _POLICY_REFUSED, trusted=trusted)
     lost = "; ".join(state.problem for _, state in services.forwarding.states() if state.problem)
     forwarding = _part(lost, "a receiver is lost; events wait for it", trusted=trusted)
+    ca = _part("; ".join(_ca_problems(services)), _CA_PROBLEM, trusted=trusted)
     data = [DataPart(name=i.name, as_of=i.as_of, stale=i.stale) for i in services.data_ages()]
-    degraded = not (policy.ok and forwarding.ok) or any(item.stale for item in data)
+    degraded = not (policy.ok and forwarding.ok and ca.ok) or any(item.stale for item in data)
     status = "degraded" if degraded else "ok"
     if not store.ok:
         response.status_code = 503
@@ -78,6 +81,7 @@ def health(services: ServicesDep, response: Response, caller: CallerDep = None) 
         store=store,
         policy=policy,
         forwarding=forwarding,
+        ca=ca,
         data=data,
     )
 
@@ -91,6 +95,11 @@ def version() -> Version:
 def _part(problem: str, public: str, *, trusted: bool) -> Part:
     """Well without a problem; else the problem for those who may know, `public` for others."""
     return Part(ok=not problem, problem=problem if trusted or not problem else public)
+
+
+def _ca_problems(services: Services) -> tuple[str, ...]:
+    state = services.ca_state()
+    return state.problems if state else ()
 
 
 def _store_part(services: Services) -> Part:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sovproxy.fleet.counters import Counters
     from sovproxy.store.database import Store
+    from sovproxy.usecases.ca.state import State
     from sovproxy.usecases.nodes.fleet import KnownNode
     from sovproxy.usecases.upkeep.forwarding import Forwarding
 
@@ -66,7 +67,7 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it at one time. `store` is None while the store cannot be used."""
+    """All of it at one time. `store` is None while the store cannot be used, `ca` without a CA."""
 
     now: datetime
     store: StoreFacts | None
@@ -75,6 +76,7 @@ class Facts:
     policy_problem: str
     policy: tuple[str, str]
     sign_in_failures: int = 0
+    ca: State | None = None
 
     @property
     def is_short_of_room(self) -> bool:
@@ -106,6 +108,7 @@ def metrics(facts: Facts) -> Iterator[Metric]:
     yield family("sovproxy_sign_in_failures", [((), facts.sign_in_failures)])
     yield from _of_data(facts)
     yield from _of_receivers(facts.forwarding)
+    yield from _of_ca(facts.ca)
     yield family("sovproxy_store_up", [((), facts.store is not None)])
     if facts.store:
         yield from _of_size(facts.store.size)
@@ -132,6 +135,14 @@ def _of_receivers(forwarding: Forwarding) -> Iterator[Metric]:
     yield family("sovproxy_forward_behind", [(name, state.behind) for name, state in states])
     yield family("sovproxy_forward_sent", [(name, state.sent) for name, state in states])
     yield family("sovproxy_forward_failures", [(name, state.failures) for name, state in states])
+
+
+def _of_ca(state: State | None) -> Iterator[Metric]:
+    """The CA of the node on this machine; nothing where there is none."""
+    ends = [((), state.issuing.ends.timestamp())] if state and state.issuing else []
+    yield family("sovproxy_ca_ends_timestamp_seconds", ends)
+    yield family("sovproxy_ca_missing_names", [((), len(state.missing))] if state else [])
+    yield family("sovproxy_ca_ok", [((), not state.problems)] if state else [])
 
 
 def _of_size(size: StoreSize) -> Iterator[Metric]:

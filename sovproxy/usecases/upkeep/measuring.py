@@ -106,6 +106,17 @@ SPECS: Final = (
     Spec("sovproxy_policy_ok", "gauge", "0 if the present policy file is refused, else 1."),
     Spec("sovproxy_data_age_seconds", "gauge", "Age of a database.", ("name",)),
     Spec("sovproxy_data_stale", "gauge", "1 if a database is over 90 days old, else 0.", ("name",)),
+    Spec(
+        "sovproxy_ca_ends_timestamp_seconds",
+        "gauge",
+        "When the issuing CAs of this machine's node end (Unix seconds).",
+    ),
+    Spec(
+        "sovproxy_ca_missing_names",
+        "gauge",
+        "Names that the policy may stop and the CA does not permit: refused without a prompt.",
+    ),
+    Spec("sovproxy_ca_ok", "gauge", "0 if something is to be done about the CA, else 1."),
     Spec("sovproxy_exceptions_waiting", "gauge", "Requests for exceptions without an answer."),
     Spec("sovproxy_exceptions_in_force", "gauge", "Exceptions granted and not over."),
     Spec("sovproxy_nodes", "gauge", "Nodes: ok, problem or silent.", ("state",)),
