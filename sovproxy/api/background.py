@@ -71,11 +71,6 @@ def retain_if_steady(services: Services, clock: SteadyClock) -> RetentionRun | N
     return apply_retention(services) if clock.is_steady() else None
 
 
-def retain_if_steady(services: Services, clock: SteadyClock) -> RetentionRun | None:
-    """Delete what is older than it may be, unless the clock jumped. Raises StoreUnavailable."""
-    return apply_retention(services) if clock.is_steady() else None
-
-
 def apply_retention(services: Services, who: str = "") -> RetentionRun:
     """Delete what is older than it may be; `who` asked for it, or the clock did.
 

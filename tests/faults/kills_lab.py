@@ -93,9 +93,8 @@ class Victim:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start it for the first time."""
-        self.mortal.start()
-        self.is_up = True
+        """Start it for the first time. Raises TimeoutError."""
+        wait_for(self._is_started, f"the {self.name} starts", REVIVE_SECONDS)
         self._thread = threading.Thread(target=self._keep_alive, daemon=True)
         self._thread.start()
 
@@ -122,10 +121,18 @@ class Victim:
                 self.gave_up += self.is_up
                 self.is_up = False
             time.sleep(self.chance.uniform(0.0, 0.5))
-            with suppress(AssertionError, OSError):  # it was killed in its start: once more
-                self.mortal.start()
-                with self._lock:
-                    self.is_up = not self.mortal.has_ended()
+            self._is_started()
+
+    def _is_started(self) -> bool:
+        """Start it; False if it was killed in its start, or was too slow."""
+        try:
+            self.mortal.start()
+        except (AssertionError, OSError):
+            self.mortal.kill()
+            return False
+        with self._lock:
+            self.is_up = not self.mortal.has_ended()
+        return self.is_up
 
 
 class Node(Proxy):
