@@ -47,6 +47,9 @@ REFUSED_SECONDS: Final = 2.0
 MOST_REFUSED: Final = 256
 """Refused connections that are told why at a time; further ones are closed at once."""
 
+GIVE_BACK_SECONDS: Final = 10.0
+"""How often at most garbage is collected for want of memory: nothing else is done meanwhile."""
+
 QUIET_SECONDS: Final = 60.0
 """How often at most the log says that a limit is reached."""
 
@@ -84,6 +87,7 @@ class Limits:
         self._counters = counters
         counters.limits.update(dict.fromkeys(NODE_LIMITS, 0))
         self._full = False
+        self._gave_back = -GIVE_BACK_SECONDS
         self._ceiling = memory_ceiling(settings.memory_mib)
         self._admission = Admission(settings, raise_file_limit(), lambda: self._full)
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -124,7 +128,9 @@ class Limits:
 
     def _look_at_memory(self) -> None:
         full = 0 < self._ceiling < resident_bytes()
-        if full:
+        now = time.monotonic()
+        if full and now - self._gave_back >= GIVE_BACK_SECONDS:
+            self._gave_back = now
             give_back_memory()
             full = self._ceiling < resident_bytes()
         if full != self._full:

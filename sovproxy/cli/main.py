@@ -16,6 +16,7 @@ from sovproxy.cli import (
     data,
     events,
     exceptions,
+    node,
     papers,
     persons,
     policy,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(check.check)
 app.command()(serve.api)
+app.command()(node.node)
 app.add_typer(policy.app)
 app.add_typer(data.app)
 app.add_typer(compiling.app)

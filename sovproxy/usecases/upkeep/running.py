@@ -106,8 +106,9 @@ class Process:
         return self.running is not None and self.running.poll() is not None
 
     def is_hung(self) -> bool:
-        """Whether it has been silent for too long, once it was ready."""
-        return self.is_ready and time.monotonic() - self.heard > HUNG_SECONDS
+        """Whether it has been silent for too long; getting ready may take longer."""
+        patience = HUNG_SECONDS if self.is_ready else HUNG_SECONDS + READY_SECONDS
+        return time.monotonic() - self.heard > patience
 
 
 @dataclass(slots=True)
@@ -122,6 +123,7 @@ class Supervisor:
     notifier: Notifier = field(default_factory=Notifier)
     stopping: threading.Event = field(default_factory=threading.Event)
     hurrying: threading.Event = field(default_factory=threading.Event)
+    _told: float = 0.0
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Start everything, say when it is ready, and return after `stop` or a signal.
@@ -175,14 +177,17 @@ class Supervisor:
         return {key: value for key, value in self.environment.items() if key not in OF_SYSTEMD}
 
     def _keep_alive(self) -> None:
-        told = 0.0
         while not self.stopping.wait(POLL_SECONDS):
             for process in self.processes:
                 process.listen()
                 self._revive(process)
-            if time.monotonic() - told >= self.notifier.every:
-                told = time.monotonic()
-                self.notifier.alive()
+            self._say_alive()
+
+    def _say_alive(self) -> None:
+        now = time.monotonic()
+        if now - self._told >= self.notifier.every:
+            self._told = now
+            self.notifier.alive()
 
     def _revive(self, process: Process) -> None:
         if process.is_hung() and process.running and not process.is_dead():
@@ -215,6 +220,7 @@ class Supervisor:
         running.terminate()
         deadline, hurried = time.monotonic() + process.drain + END_SECONDS, False
         while running.poll() is None and time.monotonic() < deadline:
+            self._say_alive()
             if self.hurrying.is_set() and not hurried:
                 running.terminate()  # the second time it does not drain
                 deadline, hurried = time.monotonic() + END_SECONDS, True
