@@ -141,6 +141,7 @@ LINES = {
     "CONNECT in small letters": "connect zoom.us:{zoom} HTTP/1.1\r\nHost: zoom.us\r\n\r\n",
     "CONNECT with a user": "CONNECT me@zoom.us:{zoom} HTTP/1.1\r\nHost: neutral.example\r\n\r\n",
     "a port that is none": "CONNECT zoom.us:99999 HTTP/1.1\r\nHost: zoom.us\r\n\r\n",
+    "HTTP/2 without TLS": "PRI * HTTP/2.0\r\nHost: zoom.us:{zoom}\r\n\r\nSM\r\n\r\n",
     "a zone in an address": "CONNECT [::1%25lo]:{zoom} HTTP/1.1\r\nHost: zoom.us\r\n\r\n",
 }
 

@@ -44,6 +44,9 @@ ANSWERS = {
 }
 """What the name server says: each name's first answer, its second, and so on; the last stays."""
 
+ZONED = ("[::1%25lo]", "[fe80::1%25lo]")
+"""Addresses with a zone (RFC 6874): the interface through which they are reached."""
+
 SILENT = "silence.example"
 """A name that is never answered."""
 
@@ -231,7 +234,7 @@ def test_the_administrations_own_names_and_addresses_lead_inside(visit, there, h
     assert reached(there) == ["intranet"]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", METADATA, "0.0.0.0", "0", "127.1"])  # noqa: S104
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", METADATA, "0.0.0.0", "127.1", *ZONED])  # noqa: S104
 def test_an_address_inside_the_machine_is_refused(visit, there, address):
     assert all(status in {403, 451} for status in visit(address))
     assert reached(there) == []

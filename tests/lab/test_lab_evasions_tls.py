@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from tests.lab.clients import ask, connect, get, read_all
+from tests.lab.clients import ask, connect, get, open_socket, read_all, read_until
 from tests.lab.hellos import (
     ALPN,
     EARLY_DATA,
@@ -148,6 +148,20 @@ def test_early_data_does_not_arrive_before_the_verdict(proxy, origins):
     client.recv(5)
     client.close()
     assert is_untouched(origins.neutral)
+
+
+@pytest.mark.parametrize("name", ["zoom.us", "neutral.example"])
+def test_a_client_hello_in_the_packet_of_the_connect_is_read_like_any_other(proxy, origins, name):
+    """It is there before there is a tunnel, and before anybody has asked for it."""
+    target = f"neutral.example:{origins.neutral.port}"
+    sent = hello(name).records()
+    client = open_socket(proxy)
+    client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode() + sent)
+    assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert client.recv(5)[:1] == b"\x16"
+    client.close()
+    firsts = [call.first_bytes for call in origins.neutral.calls if call.first_bytes]
+    assert firsts == ([] if name == "zoom.us" else [sent])
 
 
 def test_ech_with_an_innocent_name_outside_does_not_open_a_blocked_host(proxy, origins, me):
