@@ -72,6 +72,9 @@ SETTINGS_CHANGES = {
 ELSEWHERE = {"settings.data_dir", "policy.number", "policy.full.purpose", "policy.full.never"}
 
 
+SERVING = ("POST", "/api/v1/persons/requests/{request_id}/erase")
+
+
 def values(facts):
     return {fact.key: fact.value for fact in facts}
 
@@ -155,7 +158,9 @@ def test_a_password_in_a_setting_is_in_no_paper(installation):
 
 
 def test_who_may_see_is_what_the_routes_allow():
-    allowed = {path: roles for method, path, roles in access_rows(ROUTERS) if method == "GET"}
+    rows = access_rows(ROUTERS)
+    allowed = {path: roles for method, path, roles in rows if method == "GET"}
+    serving = [roles for method, path, roles in rows if (method, path) == SERVING]
     said = values(paper_facts.program_facts())
     for key, path in (
         ("program.roles.events", "/api/v1/events"),
@@ -163,6 +168,7 @@ def test_who_may_see_is_what_the_routes_allow():
         ("program.roles.audit", "/api/v1/audit"),
     ):
         assert set(said[key]) == {str(role) for role in allowed[path]}, path
+    assert {frozenset(said["program.roles.persons"])} == {frozenset(map(str, serving[0]))}
 
 
 def test_what_the_extension_sends_is_what_its_code_asks_the_api():
@@ -201,6 +207,7 @@ def test_every_word_that_facts_use_is_translated(whole):
     assert vocabularies["reports"].keys() >= set(said["program.extension_reports"])
     assert vocabularies["category"].keys() >= set(said["policy.stopped"])
     assert vocabularies["kept"].keys() >= {item.kind for item in kept(183)}
+    assert vocabularies["kept"].keys() >= set(said["program.kept_by_hand"])
     assert vocabularies["inspection"].keys() == {"none", "prompt", "full"}
 
 

@@ -44,6 +44,10 @@ SMALL_GROUP: Final = 10
 
 SEES_EXCEPTIONS: Final = (Role.ADMIN, Role.ANALYST, Role.AUDITOR)
 SEES_AUDIT: Final = (Role.ADMIN, Role.AUDITOR)
+SERVES_PERSONS: Final = (Role.ADMIN,)
+KEPT_BY_HAND: Final = ("accounts", "views", "policies", "nodes")
+"""What no job deletes: docs/privacy.md."""
+
 CONTENT_FIELDS: Final = frozenset({"path", "query", "url", "body", "cookie", "user_agent", "title"})
 """Names that a field with contents would have. None of them is in an event."""
 
@@ -67,6 +71,7 @@ def policy_facts(judge: Judge, checked: Checked, number: int, now: datetime) -> 
     yield Fact("policy.organisation.contact", tuple(filter(None, contact)))
     yield Fact("policy.trust_zone", text.trust_zone)
     yield Fact("policy.inspection", policy.inspection)
+    # `full` is refused by the policy's schema: nothing declares these, and papers would say so.
     yield Fact("policy.full.purpose", {})
     yield Fact("policy.full.never", ())
     yield Fact("policy.on_error", str(policy.on_error))
@@ -259,6 +264,7 @@ def retention_facts(retention_days: int) -> Iterator[Fact]:
     kinds = kept(retention_days)
     where = "sovproxy.usecases.upkeep.keeping.kept"
     yield Fact("program.kept", tuple(item.kind for item in kinds), where)
+    yield Fact("program.kept_by_hand", KEPT_BY_HAND, "docs/privacy.md")
     for item in kinds:
         place = "policy retention.events" if item.set_by == "policy" else where
         days, place = -1 if item.days is None else item.days, f"{place} ({item.kind})"
@@ -293,6 +299,7 @@ def _access_facts() -> Iterator[Fact]:
     yield Fact("program.roles.events", _roles(MAY_SEE_EVENTS),
                "sovproxy.usecases.access.tokens.MAY_SEE_EVENTS")  # fmt: skip
     yield Fact("program.roles.exceptions", _roles(SEES_EXCEPTIONS), "GET /api/v1/exceptions")
+    yield Fact("program.roles.persons", _roles(SERVES_PERSONS), "POST /api/v1/persons/requests")
     yield Fact("program.roles.audit", _roles(SEES_AUDIT), "GET /api/v1/audit")
     yield Fact("program.roles.ask", _roles(resolving_clients.REQUESTERS), f"{place}.REQUESTERS")
     yield Fact("program.roles.approve", _roles(resolving_clients.APPROVERS), f"{place}.APPROVERS")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import from_json
 
+from sovproxy.ca.wanted import Wanted
 from sovproxy.events.pseudonym import MONTH, end_of_month
 from sovproxy.papers.facts import Fact
 from sovproxy.store import accounts
 from sovproxy.usecases.ca.folder import CaFolder
-from sovproxy.usecases.ca.state import look, names_in, wanted_by
+from sovproxy.usecases.ca.state import look, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +23,22 @@ if TYPE_CHECKING:
     from sovproxy.papers.facts import Value
     from sovproxy.settings import Settings
     from sovproxy.store.database import Store
-    from sovproxy.usecases.policy.judging import Judge
 
 KEY_FILES: Final = ("node/pseudonym-keys.json", "fleet/pseudonym-keys.json")
+NOTHING_WANTED: Final = Wanted(())
 MAX_BYTES: Final = 1024 * 1024
 _OTHERS: Final = 0o077
 _MONTH = re.compile(MONTH)
 
 
 def machine_facts(
-    settings: Settings, judge: Judge, store: Store | None, retention_days: int, now: datetime
+    settings: Settings, store: Store | None, retention_days: int, now: datetime
 ) -> Iterator[Fact]:
     """Look at files and accounts. Without a store, or where a file cannot be read, it is said.
 
     Raises StoreUnavailable.
     """
-    yield from _ca_facts(CaFolder(settings.ca_folder), judge, now)
+    yield from _ca_facts(CaFolder(settings.ca_folder), now)
     files = [settings.data_dir / name for name in KEY_FILES]
     months = sorted({month for path in files for month in _months(path)})
     days = retention_days
@@ -51,9 +52,9 @@ def machine_facts(
     yield Fact("machine.accounts.one_factor", weak, "machine store, accounts")
 
 
-def _ca_facts(folder: CaFolder, judge: Judge, now: datetime) -> Iterator[Fact]:
-    """How the CA stands: no key is read, and nothing is repaired."""
-    state = look(folder, wanted_by(judge, now), now)
+def _ca_facts(folder: CaFolder, now: datetime) -> Iterator[Fact]:
+    """How the CA stands; nothing is renewed or repaired. What it lacks is for `ca show` to tell."""
+    state = look(folder, NOTHING_WANTED, now)
     issuing = state.issuing
     yield Fact("machine.ca", _standing(folder, issuing), "machine ca/issuing.pem")
     yield Fact("machine.ca.key", state.key if state.root else "none", "machine ca/root-key.pem")

@@ -74,4 +74,4 @@ class Papers:
         yield from particulars_facts(particulars, now.date())
         yield from retention_facts(days)
         yield from program_facts()
-        yield from machine_facts(settings, self.judge, self.store, days, now)
+        yield from machine_facts(settings, self.store, days, now)
