@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports unit bench fuzz lock baseline docs extension clean
+.PHONY: help run test lint types imports unit bench fuzz lock baseline docs extension audit sbom clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,14 @@ docs: $(STAMPS)/test  ## Regenerate what is generated in docs/
 
 extension: $(STAMPS)/run  ## Build the browser extension for Chromium and Firefox: dist/
 	$(BIN)/python tools/build_extension.py
+
+audit: $(STAMPS)/test  ## Ask about known holes in dependencies; fails where nothing can be known
+	$(BIN)/python tools/audit.py
+
+sbom: $(STAMPS)/test  ## List all parts with versions and hashes (CycloneDX): dist/sovproxy.cdx.json
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file dist/sovproxy.cdx.json
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) $(STAMPS) build dist *.egg-info
