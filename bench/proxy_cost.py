@@ -79,6 +79,7 @@ def start(port: int, folder: Path, arguments: list[str]) -> subprocess.Popen[byt
         "SOVPROXY_DATA_DIR": str(folder / "data"),
         "SOVPROXY_POLICY": str(policy),
         "SOVPROXY_API_PORT": "9",
+        "SOVPROXY_LIMITS__CLIENT_OPENINGS": "1000000",  # one client opens them all
     }
     mitmdump = Path(sys.executable).with_name("mitmdump")
     common = ["-q", "--listen-host", "127.0.0.1", "--listen-port", str(port)]

@@ -65,6 +65,15 @@ def test_a_node_is_shown_with_what_it_says_and_a_link_to_its_events(site, report
     assert "Forget this node" not in shown
 
 
+def test_limits_that_were_reached_are_shown_and_others_are_not(site, report):
+    report(node="full", counters={"limits": {"head_bytes": 7654, "connections": 0}})
+    with closing(site.client(Role.ANALYST)) as reader:
+        shown = reader.get(page_of(reader, "full")).text
+    assert "Limit reached: head_bytes" in shown
+    assert "7,654" in shown
+    assert "Limit reached: connections" not in shown
+
+
 def test_nodes_that_need_somebody_come_first(site, report):
     report(node="a-good-one")
     report(node="z-bad-one", policy={"id": "eu", "version": "x", "problem": "line 3: no"})
