@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MINUTE: Final = 60
 HOUR: Final = 3600
 MAX_KEYS: Final = 10_000
+MAX_WAITING: Final = 20_000
+"""Keys that wait for a disk that is full, of all buckets together; as many as the spool takes."""
+
 OTHER: Final = "other"
 
 
@@ -82,10 +85,12 @@ class RollupCounter:
         ]
 
     def put_back(self, rollups: list[Rollup]) -> None:
-        """Count again what could not be written."""
-        for rollup in rollups:
-            bucket = int(rollup.start.timestamp()) // self._seconds
-            self._add(bucket, key_of(rollup), rollup.count)
+        """Count again what could not be written; beyond `MAX_WAITING` keys as `other`."""
+        with self._lock:
+            room = MAX_WAITING - sum(map(len, self._buckets.values()))
+        for number, rollup in enumerate(rollups):
+            bucket, key = int(rollup.start.timestamp()) // self._seconds, key_of(rollup)
+            self._add(bucket, key if number < room else overflow_key(key), rollup.count)
 
     def _rollups(self, bucket: int, counts: Mapping[RollupKey, list[int]]) -> list[Rollup]:
         start = datetime.fromtimestamp(bucket * self._seconds, UTC)
