@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sovproxy.decide.destination import Destination
 from sovproxy.events.event import new_id
+from sovproxy.fleet.follower import REFUSED
 from sovproxy.fleet.outbox import OutboxFull
 from sovproxy.prompt.asking import (
     FIELD_PART,
@@ -67,7 +68,11 @@ async def take(
         answer = await asyncio.to_thread(node.member.ask, made.nonce, body)
     except (OutboxFull, OSError):
         return Mishap.NOT_KEPT, made.to
+    found = await _answered(answer)
+    if REFUSED in found:
+        return Mishap.NOT_KEPT, made.to
     service = passage.verdict.service
+    number = found.get("number")
     return AskedFacts(
         policy=node.policy,
         now=_now(),
@@ -76,7 +81,7 @@ async def take(
         service=service.name if service else "",
         until=until,
         request=made.nonce,
-        number=await _number(answer),
+        number=str(number) if isinstance(number, int) else "",
         again=made.to,
     )
 
@@ -102,14 +107,12 @@ def _until(node: Node, span: str) -> datetime:
     return choices[Span(span)] if known else next(iter(choices.values()), _now())
 
 
-async def _number(answer: Future[dict[str, Any]]) -> str:
-    """The number that people call the request by, if the API answers at once."""
+async def _answered(answer: Future[dict[str, Any]]) -> dict[str, Any]:
+    """What the API says to a request, if it answers at once: the number that people call it by."""
     try:
-        found = await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_SECONDS)
+        return await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_SECONDS)
     except TimeoutError:
-        return ""
-    number = found.get("number")
-    return str(number) if isinstance(number, int) else ""
+        return {}
 
 
 def _now() -> datetime:

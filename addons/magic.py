@@ -1,14 +1,17 @@
 """The magic host: who a worker is, told by the node itself to the worker's own extension.
 
 `GET http://sovproxy.internal/worker` is answered here, never forwarded and never resolved, and it
-is no event. Only a request with the header `X-Sovproxy-Extension: 1` gets an answer: a page on the
-web could send it after a preflight only, which gets no permission.
+is no event; `/passes?host=NAME` says whether the node would let the worker pass there now, so that
+the extension need not guess how long a grant takes. Only a request with the header
+`X-Sovproxy-Extension: 1` gets an answer: a page on the web could send it after a preflight only,
+which gets no permission.
 """
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
 from sovproxy.decide.destination import Destination
 from sovproxy.decide.normalise import read_host
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 HOST: Final = "sovproxy.internal"
 PATH: Final = "/worker"
+PASSES: Final = "/passes"
+MAX_QUERY: Final = 600
 HEADER: Final = "x-sovproxy-extension"
 
 _FIELDS: Final = (
@@ -50,17 +55,28 @@ def is_asked(request: http.Request) -> bool:
 
 def answer(node: Node, client: Client, request: http.Request) -> http.Response:
     """Tell the extension who its worker is; anybody else what this place is."""
-    if request.path.partition("?")[0] != PATH:
-        return _refuse(404, f"This host has {PATH} only")
+    path, _, query = request.path.partition("?")
+    if path not in {PATH, PASSES}:
+        return _refuse(404, f"This host has {PATH} and {PASSES} only")
     if request.method != "GET":
         return _refuse(405, "Only GET is answered here")
     if request.headers.get(HEADER) != "1" or _is_of_a_page(request):
         return _refuse(403, "Only the companion extension is answered here")
+    if path == PASSES:
+        return _passes(node, client, query)
     made = node.introduce(client)
     if made is None:
         return _refuse(503, "This node has no key from the API yet")
     told = {"token": made.token, "client": made.client, "group": made.group, "api": made.api}
     body = json.dumps(told | {"until": int(made.until.timestamp())}).encode()
+    return answers.make(200, body, _FIELDS)
+
+
+def _passes(node: Node, client: Client, query: str) -> http.Response:
+    """Tell whether a name could be reached by this client now; nothing is looked up or counted."""
+    host = parse_qs(query[:MAX_QUERY]).get("host", [""])[0]
+    passage = node.look(read_host(host), client)
+    body = json.dumps({"passes": passage.passes}).encode()
     return answers.make(200, body, _FIELDS)
 
 

@@ -3,18 +3,21 @@
 
 (() => {
   "use strict";
-  const api = globalThis.browser ?? globalThis.chrome;
   const MAX_HOSTS = 200;
   const MAX_MARKS = 50;
   const PAUSE = 500; // milliseconds without changes before new links are looked at
   const seen = new WeakSet();
+  const extension = () => globalThis.browser ?? globalThis.chrome; // made by the browser when first asked for
   let marks = 0;
 
+  // Few plain rules: `all` in a rule costs more than everything else of a flag together. What the
+  // page could hand down is reset on the place itself.
   const STYLE = `
-    :host { all: initial; }
-    button { all: unset; box-sizing: border-box; cursor: pointer; width: 24px; height: 24px; display: grid; place-items: center; }
-    svg { width: 14px; height: 14px; display: block; }
-    :focus-visible { outline: 3px solid #0a4fbf; outline-offset: 1px; }`;
+    .flag { appearance: none; box-sizing: border-box; cursor: pointer; display: block; width: 24px; height: 24px;
+      margin: 0; border: 0; padding: 5px; background: none; }
+    .flag::before { content: ""; display: block; width: 14px; height: 14px; background: #b1201a; forced-color-adjust: none;
+      clip-path: polygon(1px 0, 13px 0, 10px 4.5px, 13px 9px, 3px 9px, 3px 14px, 1px 14px); }
+    .flag:focus-visible { outline: 3px solid #0a4fbf; outline-offset: 1px; }`;
   const STYLE_OF_MENU = `
     .menu { all: unset; position: fixed; margin: 0; box-sizing: border-box; width: 19rem; max-width: 90vw; padding: .4rem;
       color: #161616; background: #fff; border: 1px solid #5b6472; border-radius: .5rem; box-shadow: 0 4px 16px #0005; }
@@ -39,21 +42,18 @@
     return element;
   };
 
-  const drawing = () => {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    svg.setAttribute("viewBox", "0 0 14 14");
-    svg.setAttribute("aria-hidden", "true");
-    shape.setAttribute("d", "M2 1v12M2 1.5h9l-2.5 3 2.5 3H2");
-    for (const [name, value] of Object.entries({ fill: "#b1201a", stroke: "#b1201a", "stroke-width": "1.5" })) shape.setAttribute(name, value);
-    svg.append(shape);
-    return svg;
+  /** What every flag is a copy of, made when the first is wanted: its style is read once. */
+  let models = null;
+  const makeModels = () => {
+    const inside = make("template");
+    inside.content.append(make("style", {}, STYLE), make("button", { type: "button", class: "flag", "aria-haspopup": "menu", "aria-expanded": "false" }));
+    const style = "all:initial!important;position:absolute!important;width:24px!important;height:24px!important;z-index:1!important";
+    return { inside, place: make("span", { "data-sovproxy": "", style }) };
   };
 
   /** A place out of the page's flow: nothing moves, and the page sees an empty element. */
   const placeAfter = (link) => {
-    const place = make("span", { "data-sovproxy": "" });
-    place.style.cssText = "all:initial!important;position:absolute!important;width:24px!important;height:24px!important;z-index:1!important";
+    const place = models.place.cloneNode();
     link.after(place);
     return { link, place };
   };
@@ -79,7 +79,7 @@
     };
     const open = mark.open && make("a", { href: mark.open.url, target: "_blank", rel: "noopener noreferrer", role: "menuitem", tabindex: "-1" }, mark.open.text);
     const copy = mark.copy && item(mark.copy.text, () => copyInto(status, mark.copy));
-    const explain = item(mark.explain, () => api.runtime.sendMessage({ kind: "explain", url: link.href }));
+    const explain = item(mark.explain, () => extension().runtime.sendMessage({ kind: "explain", url: link.href }));
     return [open, copy, explain].filter(Boolean);
   };
 
@@ -117,14 +117,16 @@
 
   const mark = ({ link, place }, answer) => {
     const root = place.attachShadow({ mode: "closed" });
-    const flag = make("button", { type: "button", class: "flag", title: answer.title, "aria-label": answer.title, "aria-haspopup": "menu", "aria-expanded": "false" }, drawing());
+    root.append(document.importNode(models.inside.content, true));
+    const flag = root.lastElementChild;
+    flag.title = answer.title;
+    flag.ariaLabel = answer.title;
     let open = null;
     flag.addEventListener("click", (event) => {
       if (!event.isTrusted) return;
       open ??= menuOf(link, answer, flag, root);
       open();
     });
-    root.append(make("style", {}, STYLE), flag);
   };
 
   const hostsOf = (root) => {
@@ -138,22 +140,32 @@
     return hosts;
   };
 
-  const look = async () => {
-    const hosts = hostsOf(document);
-    if (!hosts.size || marks >= MAX_MARKS) return;
-    const { answer } = (await api.runtime.sendMessage({ kind: "links", hosts: [...hosts.keys()] })) ?? {};
-    const wanted = Object.entries(answer ?? {}).flatMap(([host, found]) => (hosts.get(host) ?? []).map((link) => [link, found]));
+  const flagAll = (found, hosts) => {
+    const wanted = Object.entries(found).flatMap(([host, answer]) => (hosts.get(host) ?? []).map((link) => [link, answer]));
     const here = wanted.filter(([link]) => link.isConnected).slice(0, MAX_MARKS - marks);
+    if (!here.length) return;
     marks += here.length;
+    models ??= makeModels();
     const placed = here.map(([link]) => placeAfter(link));
     placed.forEach((one, index) => mark(one, here[index][1]));
     settle(placed);
   };
 
-  look();
+  const look = async () => {
+    const hosts = hostsOf(document);
+    if (!hosts.size || marks >= MAX_MARKS) return;
+    const { answer } = (await extension().runtime.sendMessage({ kind: "links", hosts: [...hosts.keys()] })) ?? {};
+    whenIdle(() => flagAll(answer ?? {}, hosts));
+  };
+
+  /** The page comes first: nothing of this is done while it has something to do, for a second at most. */
+  const whenIdle = (act) => requestIdleCallback(act, { timeout: 1000 });
+
+  whenIdle(look);
   let waiting = 0;
-  new MutationObserver(() => {
+  new MutationObserver((changes) => {
+    if (!changes.some(({ addedNodes }) => addedNodes.length)) return;
     clearTimeout(waiting);
-    waiting = setTimeout(look, PAUSE);
+    waiting = setTimeout(whenIdle, PAUSE, look);
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -2,10 +2,10 @@
 
 (() => {
   "use strict";
-  const api = globalThis.browser ?? globalThis.chrome;
+  const tell = () => (globalThis.browser ?? globalThis.chrome).runtime.sendMessage({ kind: "meeting" }).catch(() => {});
   const take = (event) => {
     event.preventDefault(); // says that it has arrived
-    event.relatedTarget?.addEventListener("noticed", () => api.runtime.sendMessage({ kind: "meeting" }).catch(() => {}), { once: true });
+    event.relatedTarget?.addEventListener("noticed", tell, { once: true });
   };
   document.addEventListener("sovproxy-line", take, { once: true });
   document.dispatchEvent(new Event("sovproxy-ready"));

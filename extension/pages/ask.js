@@ -4,12 +4,12 @@ import { canBeExcepted } from "../core/lifting.js";
 import { spansFrom } from "../core/spans.js";
 import { ask } from "../shell/browser.js";
 import { Keeper } from "../shell/keeper.js";
+import { untilHeard } from "../shell/settling.js";
 import { call, newId, Refused } from "../shell/sharing.js";
 import { localeOf, make } from "./dom.js";
 
 const [MIN_WHY, MAX_WHY] = [3, 500];
 const LOOK_AGAIN = 5_000;
-const SETTLES = 2_000; // milliseconds in which the proxy, too, has heard of what was granted
 const PARTS = {
   guest: "I am a guest of a meeting that others organise",
   host: "I organise the meeting",
@@ -92,13 +92,14 @@ function asked({ url, language }, { number, service, host, wanted }) {
 }
 
 /** While the page is looked at, see now and then whether the exception is granted; then go there. */
-function waitForAnswer({ url }) {
+function waitForAnswer({ url, host }) {
   const look = async () => {
     if (document.hidden) return;
     await ask({ kind: "share" });
     if (!(await new Keeper().judge(url)).lifted) return;
     clearInterval(looking);
-    setTimeout(() => location.replace(url), SETTLES);
+    await untilHeard(host);
+    location.replace(url);
   };
   const looking = setInterval(look, LOOK_AGAIN);
 }

@@ -6,6 +6,7 @@ import { Keeper } from "../shell/keeper.js";
 import { call, Refused, Unreachable } from "../shell/sharing.js";
 import { languageNamed, readersCode } from "../shell/texts.js";
 import { sayUnreachable } from "./ask.js";
+import { contestForm } from "./contest.js";
 import { dress, localeOf, make } from "./dom.js";
 
 const ACTIONS = { allow: "let through", observe: "let through and counted", warn: "warning", block: "blocked" };
@@ -16,6 +17,13 @@ const STATES = {
   expired: "over",
   revoked: "taken back",
   withdrawn: "given up",
+};
+const CONTESTS = {
+  new: "not looked at yet",
+  in_review: "being looked at",
+  confirmed: "looked at, and taken up",
+  dismissed: "looked at, and the decision stands",
+  raised: "looked at, and made into a rule",
 };
 const ROLES = { admin: "administrators", analyst: "analysts of the security team", auditor: "auditors" };
 
@@ -104,33 +112,12 @@ function facts(...rows) {
 
 const moment = (iso, language) => new Date(iso).toLocaleString(localeOf(language), { dateStyle: "medium", timeStyle: "short" });
 
-function contest(event, where, { api, language }) {
-  const id = `why-${event.id}`;
-  const words = make("textarea", { id, rows: 3, required: true, minlength: 3, maxlength: 1000 });
-  const status = make("p.status", { role: "status" });
-  const onsubmit = async (submitted) => {
-    submitted.preventDefault();
-    try {
-      const found = await call(api, "/my/contests", { method: "POST", body: { event: event.id, text: words.value } });
-      words.value = "";
-      status.textContent = language.say("Thank you. The analysts read it under number %(number)s.", { number: found.number });
-    } catch (error) {
-      status.textContent = error instanceof Refused ? error.message : sayUnreachable(language);
-    }
-  };
-  return make(
-    "details",
-    {},
-    make("summary", { "aria-label": `${language.say("Contest this decision")}: ${where}` }, language.say("Contest this decision")),
-    make(
-      "form",
-      { onsubmit },
-      make("label", { for: id }, language.say("What is wrong about it?")),
-      words,
-      make("button.button.button-second", { type: "submit" }, language.say("Send")),
-    ),
-    status,
-  );
+/** Where the person's word against it stands; else the way to say one. */
+function contest(event, where, { language }) {
+  if (!event.contest) return contestForm({ of: { event: event.id }, host: where, language });
+  const { number, state } = event.contest;
+  const said = language.say("You contested it under number %(number)s: %(state)s.", { number, state: language.say(CONTESTS[state]) });
+  return make("p.small", {}, said);
 }
 
 function goneOn({ acknowledgements }, language) {

@@ -81,9 +81,15 @@ async function state(decider, language) {
     { "aria-labelledby": "state" },
     make("h2", { id: "state" }, language.say("Policy in force")),
     make("p", {}, policy ? `${policy.id}, ${policy.version} (${fetched})` : language.say("There is no policy yet.")),
-    problem ? make("p.doubt", { role: "status" }, problem) : null,
+    problem ? trouble(problem, policy, language) : null,
     make("button.button.button-second", { type: "button", onclick: () => ask({ kind: "refresh" }).then(show) }, language.say("Look for a newer one")),
   );
+}
+
+/** Why there is nothing newer, and that what was good before still holds. */
+function trouble(problem, policy, language) {
+  const said = policy ? "The newest policy could not be taken over; the one above holds." : "No policy could be taken over yet.";
+  return make("p.doubt", { role: "status" }, language.say(said), " ", make("span.small", { lang: "en" }, problem));
 }
 
 /** What Mozilla wants told where a policy installs the extension, and nobody sees its dialogue. */

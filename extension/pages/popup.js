@@ -20,8 +20,9 @@ async function show() {
 
 async function body(keeper, decider, language) {
   const tab = await currentTab();
-  if (!decider) return [make("p", {}, language.say("There is no policy yet.")), setUp(language)];
-  if (!tab || !/^https?:/.test(tab.url)) return [make("p", {}, language.say("This page is not on the web."))];
+  const name = make("h1", {}, "sovproxy");
+  if (!decider) return [name, make("p", {}, language.say("There is no policy yet.")), setUp(language)];
+  if (!tab || !/^https?:/.test(tab.url)) return [name, make("p", {}, language.say("This page is not on the web."))];
   const judged = await keeper.judge(tab.url);
   const { hosts } = await loadedBy(tab.id);
   delete hosts[judged.destination.host];

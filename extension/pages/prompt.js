@@ -5,7 +5,9 @@ import { makeReply, useOf } from "../core/reply.js";
 import { headline, inWhoseHands } from "../core/sentences.js";
 import { ask } from "../shell/browser.js";
 import { Keeper, subjectOf } from "../shell/keeper.js";
+import { untilHeard } from "../shell/settling.js";
 import { askForm } from "./ask.js";
+import { contestForm } from "./contest.js";
 import { detailsOf } from "./details.js";
 import { dress, localeOf, make, safeLink } from "./dom.js";
 import { replyOf } from "./reply.js";
@@ -16,7 +18,7 @@ const LEADS = {
   conversation: "Your conversation can take place on %(alternative)s.",
 };
 
-const SETTLES = 700; // milliseconds in which the proxy, too, has heard that the person goes on
+const MAX_DETAIL = 300;
 
 const REASONS = {
   meeting_now: "The meeting is about to begin and cannot be moved",
@@ -28,7 +30,7 @@ const REASONS = {
 /** @typedef {{url: string, host: string, verdict: any, policy: any, language: any}} Shown */
 
 async function show() {
-  const url = location.hash.slice(1);
+  const url = safeLink(location.hash.slice(1)); // any site can open this page, with anything behind the #
   const keeper = new Keeper();
   const { destination, verdict, lifted } = await keeper.judge(url);
   const { policy } = (await keeper.decider()).knowledge;
@@ -39,11 +41,14 @@ async function show() {
   frame(shown);
   document.getElementById("content").replaceChildren(...(await body(shown)));
   await ask({ kind: "share" }); // something may have been granted meanwhile
-  if ((await keeper.judge(url)).lifted) leave(url);
+  if ((await keeper.judge(url)).lifted) await leave(url, host);
 }
 
 /** Go to the page that was wanted, once the proxy has heard of it. */
-const leave = (url) => setTimeout(() => location.replace(url), SETTLES);
+async function leave(url, host) {
+  await untilHeard(host);
+  location.replace(url);
+}
 
 /** Go on by the rules of this moment, or they would lead here again. */
 async function pass(keeper, url) {
@@ -128,10 +133,11 @@ function goOn({ url, host, verdict, language, policy }) {
   const status = make("p.doubt", { role: "status" });
   const submit = async (event) => {
     event.preventDefault();
-    const what = { subject: subjectOf(verdict, host), host, reason: event.target.elements.reason.value };
+    const { reason, detail } = event.target.elements;
+    const what = { subject: subjectOf(verdict, host), host, reason: reason.value, detail: detail.value.trim() };
     try {
       const { shared } = await ask({ kind: "acknowledge", what });
-      if (shared) leave(url);
+      if (shared) await leave(url, host);
       else location.replace(url);
     } catch (error) {
       status.textContent = error.message;
@@ -147,6 +153,13 @@ function goOn({ url, host, verdict, language, policy }) {
       "form",
       { onsubmit: submit },
       make("div", {}, make("label", { for: "reason" }, language.say("Reason")), make("select", { id: "reason", required: true }, make("option", { value: "" }, language.say("Choose a reason")), ...options)),
+      make(
+        "div",
+        {},
+        make("label", { for: "detail" }, language.say("Explanation (optional)")),
+        make("input", { type: "text", id: "detail", maxlength: MAX_DETAIL, "aria-describedby": "detail-hint" }),
+        make("p.hint", { id: "detail-hint" }, language.say("Please name no person.")),
+      ),
       make("div", {}, make("button.button.button-second", { type: "submit" }, language.say("Go on to %(host)s", { host: name })), status),
     ),
   );
@@ -154,7 +167,8 @@ function goOn({ url, host, verdict, language, policy }) {
 
 function help(shown) {
   const { language, verdict } = shown;
-  if (verdict.action === "warn") return make("section.help", { "aria-label": language.say("Ask for an exception") }, askForm(shown));
+  const contest = contestForm({ ...shown, of: { host: shown.host } });
+  if (verdict.action === "warn") return make("section.help", { "aria-label": language.say("Ask for an exception") }, askForm(shown), contest);
   const text = "This page cannot let you through. An exception is granted by a person, for a limited time and with a reason.";
   return make(
     "section.help",
@@ -162,6 +176,7 @@ function help(shown) {
     make("h2", { id: "help-title" }, language.say("Do you need it all the same?")),
     make("p", {}, language.say(text)),
     askForm(shown),
+    contest,
   );
 }
 

@@ -12,7 +12,7 @@ async function show() {
   const language = await languageNamed(readersCode(policy?.language ?? "en"));
   dress(language, policy);
   document.title = language.say("Whose is it?");
-  const parts = decider ? await body(keeper, policy, language) : [make("p", {}, language.say("There is no policy yet."))];
+  const parts = decider ? await body(keeper, policy, language) : [make("h1", {}, document.title), make("p", {}, language.say("There is no policy yet."))];
   document.getElementById("content").replaceChildren(...parts);
 }
 

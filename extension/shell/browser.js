@@ -99,6 +99,15 @@ export async function remembered(name) {
 /** @param {Record<string, unknown>} values */
 export const remember = (values) => api.storage.session.set(values);
 
+/** Private windows have a worker of their own in Chromium, and leave nothing on the disk. */
+const ownDrawer = () => (api.extension.inIncognitoContext ? api.storage.session : api.storage.local);
+
+/** What waits to be told. @returns {Promise<any[]>} */
+export const keptBack = async () => (await ownDrawer().get("waiting")).waiting ?? [];
+
+/** @param {any[]} waiting */
+export const keepBack = (waiting) => ownDrawer().set({ waiting });
+
 /** @param {string[]} names */
 export const forget = (names) => api.storage.session.remove(names);
 

@@ -3,7 +3,7 @@
 
 import * as browser from "./browser.js";
 
-const ADDRESS = "http://sovproxy.internal/worker";
+const MAGIC = "http://sovproxy.internal";
 const TIMEOUT = 3_000;
 const MAX_CHARACTERS = 16_384;
 const MARGIN = 60; // seconds before the end at which a new token is asked for
@@ -35,8 +35,14 @@ export async function knownIdentity() {
 /** The API does not know the token: ask for another the next time. */
 export const forgetIdentity = () => browser.forget(["identity"]);
 
-async function askProxy(now) {
-  const answer = await fetch(ADDRESS, {
+/** Whether the proxy lets the person pass to a host now; null when none answers. @param {string} host */
+export async function passesAtProxy(host) {
+  const found = await askMagic(`/passes?host=${encodeURIComponent(host)}`).catch(() => null);
+  return typeof found?.passes === "boolean" ? found.passes : null;
+}
+
+async function askMagic(path) {
+  const answer = await fetch(MAGIC + path, {
     headers: { "x-sovproxy-extension": "1" },
     cache: "no-store",
     credentials: "omit",
@@ -45,8 +51,13 @@ async function askProxy(now) {
     signal: AbortSignal.timeout(TIMEOUT),
   });
   const text = await answer.text();
-  if (!answer.ok || text.length > MAX_CHARACTERS) return null;
-  const { token, client, group, until, api } = JSON.parse(text);
+  return answer.ok && text.length <= MAX_CHARACTERS ? JSON.parse(text) : null;
+}
+
+async function askProxy(now) {
+  const found = await askMagic("/worker");
+  if (!found) return null;
+  const { token, client, group, until, api } = found;
   const texts = [token, client, group, api].every((value) => typeof value === "string");
   const lasts = Number.isFinite(until) && until > now && until < now + 2 * 3600;
   return texts && lasts ? { token, client, group, until, api } : null;

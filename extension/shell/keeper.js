@@ -122,11 +122,11 @@ export class Keeper {
   /**
    * Let the person pass a warning for as long as the policy says. The API is told first, so that it
    * holds at the proxy, too; where it cannot be reached it holds here, and is told later.
-   * @param {{subject: string, host: string, reason: string}} what
+   * @param {{subject: string, host: string, reason: string, detail: string}} what
    */
-  async acknowledge({ subject, host, reason }) {
+  async acknowledge({ subject, host, reason, detail }) {
     const decider = await this.decider();
-    const shared = await tellAcknowledged(await this.api(), { subject, host, reason });
+    const shared = await tellAcknowledged(await this.api(), { subject, host, reason, detail });
     const until = Date.now() / 1000 + decider.knowledge.policy.acknowledgement_seconds;
     const others = (await this.lifts()).filter((lift) => lift.subject !== subject);
     await browser.store({ lifts: [...others, { subject, until }] });

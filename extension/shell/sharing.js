@@ -1,5 +1,6 @@
 // What the person does here is told to the API, and so holds at the proxy; what was granted there
-// holds here. Nothing is told but what a click says; what cannot be told now waits, in memory only.
+// holds here. Nothing is told but what a click says; what cannot be told now waits: for a day at
+// most, and over the browser's close, but for private windows, which leave nothing behind.
 
 import { uuid7 } from "../core/ids.js";
 import * as browser from "./browser.js";
@@ -8,6 +9,7 @@ import { forgetIdentity, identity } from "./identity.js";
 const TIMEOUT = 10_000;
 const SHORT = 2_000; // for what the person waits for
 const MAX_WAITING = 20;
+const LONGEST_WAIT = 24 * 3_600_000; // milliseconds; what was gone on to long ago is no news
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 const NONE = { version: "", acknowledgements: [], exceptions: [] };
 
@@ -89,11 +91,11 @@ export async function refreshPermissions(api) {
 
 /**
  * Tell the API that the person goes on, at once or later. Raises Refused when it is not for them to.
- * @param {string} api @param {{subject: string, host: string, reason: string}} what
+ * @param {string} api @param {{subject: string, host: string, reason: string, detail: string}} what
  * @returns {Promise<boolean>} whether the API knows it now
  */
-export async function tellAcknowledged(api, { subject, host, reason }) {
-  const told = { id: newId(), subject, host, reason, time: new Date().toISOString() };
+export async function tellAcknowledged(api, { subject, host, reason, detail = "" }) {
+  const told = { id: newId(), subject, host, reason, detail, time: new Date().toISOString() };
   try {
     await call(api, "/my/acknowledgements", { method: "POST", body: told, timeout: SHORT });
     return true;
@@ -106,19 +108,19 @@ export async function tellAcknowledged(api, { subject, host, reason }) {
 
 /** Tell what has waited. @param {string} api */
 export async function tellWaiting(api) {
-  for (const told of (await browser.remembered("waiting")) ?? []) {
-    try {
-      await call(api, "/my/acknowledgements", { method: "POST", body: told });
-    } catch (error) {
-      if (error instanceof Unreachable) return;
-      // refused: the policy has changed since; there is nothing more to tell
+  for (const told of await browser.keptBack()) {
+    if (Date.now() - Date.parse(told.time) < LONGEST_WAIT) {
+      try {
+        await call(api, "/my/acknowledgements", { method: "POST", body: told });
+      } catch (error) {
+        if (error instanceof Unreachable) return;
+        // refused: the policy has changed since; there is nothing more to tell
+      }
     }
     await changeWaiting((waiting) => waiting.filter(({ id }) => id !== told.id));
   }
 }
 
 function changeWaiting(change) {
-  return navigator.locks.request("waiting", async () => {
-    await browser.remember({ waiting: change((await browser.remembered("waiting")) ?? []) });
-  });
+  return navigator.locks.request("waiting", async () => browser.keepBack(change(await browser.keptBack())));
 }

@@ -68,6 +68,10 @@ class NodeSide:
     tidy: Callable[[], None]
 
 
+REFUSED: Final = "refused"
+"""In the answer to a message: the API will not have it, now or later; and why."""
+
+
 class Follower:
     """Keeps the node and the API in step, in a thread of its own."""
 
@@ -218,7 +222,7 @@ class Follower:
             return {one.id for one in messages}
         except Refused as error:
             log.error("fleet: the API refuses what the node tells: %s", error)  # noqa: TRY400  # no trace is needed
-            answer = {}
+            answer = {REFUSED: str(error)}
         for one in messages:
             self._side.outbox.done(one)
             waiting = self._answers.pop(one.id, None)

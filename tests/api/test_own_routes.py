@@ -393,6 +393,20 @@ def test_a_contested_event_is_a_new_finding_with_the_workers_words(people, make_
     assert found["id"] == answer.json()["number"]
 
 
+def test_my_data_tells_where_a_contest_stands_and_nothing_of_other_findings(people, make_event):
+    contested, other = make_event(1, client=ME), make_event(2, client=ME)
+    people.server.deliver([contested, other])
+    headers = people.server.as_role(Role.ANALYST)
+    body = {"kind": "event", "value": str(other.id), "note": "odd", "tags": ["watch"]}
+    done = people.server.client.post("/api/v1/findings", json=body, headers=headers)
+    assert done.status_code == 201, done.text
+    body = {"event": str(contested.id), "text": "It is our own"}
+    number = people.call("POST", "/contests", json=body).json()["number"]
+    events = {it["id"]: it["contest"] for it in people.call("GET").json()["events"]}
+    assert events[str(contested.id)] == {"number": number, "state": "new"}
+    assert events[str(other.id)] is None
+
+
 def test_a_host_can_be_contested_that_no_event_tells_of(people):
     body = {"host": "https://Partner.Example/x?y", "text": "It is a French company"}
     assert people.call("POST", "/contests", json=body).status_code == 201

@@ -86,7 +86,8 @@ def share(browser: Browser) -> None:
 
 
 def go_on(page) -> None:
-    page.get_by_label("Reason", exact=True).select_option("partner")
+    page.get_by_label("Reason", exact=True).select_option("other")
+    page.get_by_label("Explanation").fill("They know no other way")
     page.get_by_role("button", name="Go on to Slack").click()
 
 
@@ -109,6 +110,8 @@ def test_going_on_in_the_browser_holds_at_the_proxy(behind, place, origins, auth
         expect(page.get_by_role("heading", level=1)).to_have_text("Slack /", timeout=SOON)
         assert page.url == slack
     wait_until(lambda: place.passes(slack, authority.certificate), "the proxy knows it", 10)
+    [gone_on] = place.api.call(Role.ANALYST, "GET", "/events?kind=acknowledgement").json()["items"]
+    assert "They know no other way" in gone_on["reason"]
 
 
 def test_going_on_at_the_proxy_holds_in_the_browser(behind, place, origins):  # noqa: F811
@@ -129,6 +132,9 @@ def test_an_exception_is_asked_for_on_the_prompt_and_opens_the_page(behind, plac
         page = browser.context.new_page()
         page.goto(zoom)
         no_barrier(page)
+        page.get_by_label("What is wrong about it?").fill("It is the court's own link")
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(page.get_by_text("under number 1")).to_be_visible(timeout=SOON)
         page.get_by_label("Why do you need it?").fill("Hearing: <b>they</b> invite")
         page.get_by_label("Is it for a meeting?").select_option("guest")
         page.get_by_role("button", name="Send the request").click()
@@ -172,6 +178,10 @@ def test_my_data_shows_what_is_held_and_a_decision_can_be_contested(behind, plac
         words.fill("It is our own server")
         page.get_by_role("button", name="Send").first.click()
         expect(page.get_by_text(re.compile("under number 1"))).to_be_visible(timeout=SOON)
+        page.reload()
+        contested = page.get_by_text("You contested it under number 1: not looked at yet.")
+        expect(contested).to_be_visible(timeout=SOON)
+        no_barrier(page)
     found = place.api.call(Role.ANALYST, "GET", "/findings/1").json()
     assert (found["state"], found["kind"], found["tags"]) == ("new", "event", ["contested"])
     assert found["history"][0]["text"] == "It is our own server"
@@ -187,7 +197,7 @@ def test_my_data_fits_a_narrow_window_in_french(behind):
         no_barrier(page)
 
 
-def test_while_the_api_is_away_going_on_holds_here_and_is_told_later(
+def test_going_on_while_the_api_is_away_is_told_later_though_the_browser_was_closed(
     behind,
     place,
     origins,  # noqa: F811
@@ -202,9 +212,12 @@ def test_while_the_api_is_away_going_on_holds_here_and_is_told_later(
         go_on(page)
         page.wait_for_url(slack)
         assert browser.stored("lifts")
-        place.api.start()
+        assert browser.stored("waiting")
+    place.api.start()
+    with behind() as browser:  # the same profile
         share(browser)
         wait_until(lambda: place.passes(slack, authority.certificate), "it is told", 20)
+        assert browser.stored("waiting") == []
 
 
 def test_without_a_proxy_nobody_is_known_and_the_extension_works_on(chromium, place):

@@ -12,7 +12,7 @@ import pytest
 
 from sovproxy.fleet import follower as followers
 from sovproxy.fleet.counters import Counters
-from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, Follower, NodeSide
+from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, REFUSED, Follower, NodeSide
 from sovproxy.fleet.kept import Known, load_known
 from sovproxy.fleet.link import Link
 from sovproxy.fleet.messages import Common, Heartbeat, PolicyReport, SpoolReport, State
@@ -206,7 +206,7 @@ def test_what_the_api_cannot_take_now_waits_and_is_not_lost(api, join):
 def test_what_the_api_will_never_take_holds_up_nothing(api, join):
     api.answers[ASK] = (422, {"detail": "until: it is over"})
     fellow = join()
-    assert fellow.follower.send(message(1)).result(15) == {}
+    assert fellow.follower.send(message(1)).result(15).keys() == {REFUSED}
     eventually(lambda: len(fellow.outbox) == 0)
 
 

@@ -98,6 +98,20 @@ def test_no_answer_may_be_kept_or_shared(node, me):
     assert not [name for name in answer.fields if name.startswith("access-control")]
 
 
+def test_the_extension_may_ask_whether_a_host_passes_now(node, me):
+    passes = "http://sovproxy.internal/passes?host="
+    hosts = {
+        "neutral.example": True,
+        "zoom.us": False,
+        "ZOOM.us.": False,
+        "": False,
+        "a%20b": False,
+    }
+    found = {host: told(node, me, url=passes + host) for host in hosts}
+    assert found == {host: {"passes": it} for host, it in hosts.items()}
+    assert curl(node, f"{passes}zoom.us", me=me).status == 403
+
+
 def test_other_paths_are_not_there(node, me):
     assert curl(node, "http://sovproxy.internal/", *OURS, me=me).status == 404
 

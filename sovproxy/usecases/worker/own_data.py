@@ -30,6 +30,8 @@ from sovproxy.usecases.worker.exception_models import Host, State  # noqa: TC001
 from sovproxy.usecases.worker.exceptions import facts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sovproxy.decide.destination import Destination, Unreadable
     from sovproxy.decide.verdict import Verdict
     from sovproxy.events.event import Event
@@ -72,6 +74,13 @@ class NotYours(SovproxyError):
     """There is no such event of this worker."""
 
 
+class Contest(BaseModel):
+    """The finding that analysts have of a worker's words, and how far it is."""
+
+    number: int = Field(examples=[7])
+    state: findings.FindingState
+
+
 class OwnEvent(BaseModel):
     """One event that is held of a worker; `kept_until` is when it is deleted at the latest."""
 
@@ -88,6 +97,7 @@ class OwnEvent(BaseModel):
     standing: Standing
     outcome: Outcome
     node: str = Field(examples=["proxy-1"])
+    contest: Contest | None = Field(description="Where the worker's word against it stands.")
 
 
 class OwnAcknowledgement(BaseModel):
@@ -203,13 +213,6 @@ class ContestInput(BaseModel):
         return self
 
 
-class Contest(BaseModel):
-    """The finding that analysts have of a worker's words, and how far it is."""
-
-    number: int = Field(examples=[7])
-    state: findings.FindingState
-
-
 def own_data(
     store: Store, me: Principal, now: datetime, days: int, *, limit: int, cursor: str = ""
 ) -> OwnData:
@@ -228,7 +231,7 @@ def own_data(
             exceptions=[Role.ADMIN, Role.ANALYST, Role.AUDITOR],
             contests=[Role.ADMIN, Role.ANALYST],
         ),
-        events=[_own_event(event, days) for event in page.items],
+        events=_own_events(store, page.items, days),
         next=page.next,
         acknowledgements=[
             OwnAcknowledgement(subject=row.subject, until=from_microseconds(row.until))
@@ -241,9 +244,21 @@ def own_data(
     )
 
 
-def _own_event(event: Event, days: int) -> OwnEvent:
-    fields = event.model_dump(include=set(OwnEvent.model_fields) - {"kept_until"})
-    return OwnEvent(**fields, kept_until=event.time + timedelta(days=days))
+def _own_events(store: Store, events: Sequence[Event], days: int) -> list[OwnEvent]:
+    things = [(findings.FindingKind.EVENT.value, str(event.id), "") for event in events]
+    marked = findings.findings_of(store, things)
+    contested = [marked.get(thing) for thing in things]
+    return [_own_event(*pair, days) for pair in zip(events, contested, strict=True)]
+
+
+def _own_event(event: Event, found: findings.FindingRecord | None, days: int) -> OwnEvent:
+    """What a worker sees of an event: of findings, only that their own word stands in one."""
+    said = found is not None and CONTESTED in found.tags
+    return OwnEvent(
+        **event.model_dump(include=set(OwnEvent.model_fields) - {"kept_until", "contest"}),
+        kept_until=event.time + timedelta(days=days),
+        contest=Contest(number=found.id, state=found.state) if found and said else None,
+    )
 
 
 def own_exception(row: ExceptionRow, now: datetime) -> OwnException:
