@@ -364,6 +364,8 @@ class Gate:
             session = self._session(subject.client_conn)
             session.passage, session.told = None, True
             session.cleared.clear()
+            if answers.body_is_large(subject.request) and subject.killable:
+                subject.kill()
 
     async def failed(self, hook: str, subject: object) -> None:
         """Carry out `on_error` when a hook failed: what is listed is stopped in any case."""

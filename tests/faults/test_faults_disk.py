@@ -189,6 +189,8 @@ def test_prompts_go_on_at_first_and_nobody_is_told_what_is_not_on_record(
     assert 503 in told
     assert told <= {451, 503}
     assert curl(proxy, url, me=me).problem["title"].startswith("sovproxy cannot keep its record")
+    large = curl(proxy, url, "-H", "Expect:", "-d", "x" * 100_000, me=me)  # nobody reads it
+    assert large.status not in {200, 403, 451}
     assert origins.zoom.hits == 0
     disk.make_room()
     wait_until(lambda: curl(proxy, url, me=me).is_prompt, "prompts are there again")

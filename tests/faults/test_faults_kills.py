@@ -18,7 +18,7 @@ def test_what_clients_saw_is_stored_once_after_eight_kills():
     """The long version is `python bench/kills.py`: 200 kills, SQLite and PostgreSQL."""
     command = [sys.executable, str(ROOT / "bench" / "kills.py"), "--kills", "8", "--seed", "7"]
     done = subprocess.run(
-        [*command, "--json"], capture_output=True, text=True, check=False, timeout=300
+        [*command, "--json"], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
