@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy import make_url
 
-from sovproxy.cli.exits import FAILURE, FINDINGS, or_exit
+from sovproxy.cli.exits import FINDINGS, or_exit
 from sovproxy.events.text import visible
+from sovproxy.papers.checks import check as find
+from sovproxy.papers.compose import compose
 from sovproxy.papers.markdown import finding_json, to_json, to_markdown
 from sovproxy.papers.page import to_html
 from sovproxy.papers.particulars import first_text
@@ -24,10 +26,9 @@ from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.papers import Papers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sovproxy.papers.checks import Finding
     from sovproxy.papers.compose import Paper
+    from sovproxy.papers.facts import Facts
     from sovproxy.store.database import Store
 
 
@@ -105,17 +106,15 @@ def write_all(
     strict: StrictOption = False,
 ) -> None:
     """Write all papers in both languages, each as Markdown and HTML, such as notice.fr.html."""
-    missing = 0
-    with _papers() as papers:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind in PaperKind:
-            for lang in PaperLanguage:
-                paper = papers.paper(kind, lang)
-                missing = max(missing, len(paper.gaps))
-                for form in (PaperFormat.MARKDOWN, PaperFormat.HTML):
-                    path = folder / f"{kind}.{lang}.{form}"
-                    path.write_text(_to_text(paper, form), "utf-8")
-                    typer.echo(f"{path}: {_counted(paper)}")
+    facts, missing = _facts(), False
+    or_exit(lambda: folder.mkdir(parents=True, exist_ok=True))
+    for kind, lang in product(PaperKind, PaperLanguage):
+        paper = compose(kind, facts, lang)
+        missing |= bool(paper.gaps)
+        for form in (PaperFormat.MARKDOWN, PaperFormat.HTML):
+            path = folder / f"{kind}.{lang}.{form}"
+            _write(path, _to_text(paper, form))
+            typer.echo(f"{path}: {_counted(paper)}")
     if strict and missing:
         raise typer.Exit(FINDINGS)
 
@@ -126,8 +125,7 @@ def check(lang: LangOption = PaperLanguage.FR, *, as_json: JsonOption = False) -
 
     It sees settings, not people, and never says that something is lawful.
     """
-    with _papers() as papers:
-        found = papers.check(lang)
+    found = find(_facts(), lang)
     for finding in found:
         typer.echo(json.dumps(finding_json(finding)) if as_json else _finding_text(finding, lang))
     if not as_json:
@@ -162,39 +160,36 @@ def _create(path: Path, text: str) -> None:
 def _write_one(
     kind: PaperKind, lang: PaperLanguage, form: PaperFormat, output: Path | None, *, strict: bool
 ) -> None:
-    with _papers() as papers:
-        paper = papers.paper(kind, lang)
-        text = _to_text(paper, form)
-        if output:
-            output.write_text(text, "utf-8")
-        else:
-            typer.echo(text, nl=False)
+    paper = compose(kind, _facts(), lang)
+    text = _to_text(paper, form)
+    if output:
+        _write(output, text)
+    else:
+        typer.echo(text, nl=False)
     if paper.gaps:
         typer.echo(_counted(paper), err=True)
     if strict and paper.gaps:
         raise typer.Exit(FINDINGS)
 
 
+def _write(path: Path, text: str) -> None:
+    or_exit(lambda: path.write_text(text, "utf-8"))
+
+
 def _counted(paper: Paper) -> str:
     return f"{len(paper.sentences)} sentences, {len(paper.gaps)} gaps"
 
 
-@contextmanager
-def _papers() -> Iterator[Papers]:
-    """The papers of this installation; what is wrong is said, with exit code 3."""
+def _facts() -> Facts:
+    """What papers are made from, here and now; what is wrong is said, with exit code 3."""
     settings = or_exit(Settings)
     judge = or_exit(lambda: Judge(settings))
-    with ExitStack() as stack:
-        store = or_exit(lambda: _open_store(settings))
+    store = or_exit(lambda: _open_store(settings))
+    try:
+        return or_exit(Papers(settings, judge, store).facts)
+    finally:
         if store:
-            stack.callback(store.close)
-        papers = Papers(settings, judge, store)
-        or_exit(papers.facts)
-        try:
-            yield papers
-        except OSError as error:
-            typer.echo(f"cannot write: {error}", err=True)
-            raise typer.Exit(FAILURE) from None
+            store.close()
 
 
 def _open_store(settings: Settings) -> Store | None:

@@ -41,7 +41,7 @@ def shape(value: Value, form: str, language: Language, words: Words) -> str:
     if kind == "country":
         return _listed(value, language, language.country)
     if kind == "zone":
-        return _listed(value, language, lambda item: _zone(item, language, words))
+        return _zone(value, language, words)
     if form:
         return _FORMS[form](value, language)
     return _listed(value, language, printable)
@@ -69,12 +69,20 @@ def is_count(form: str) -> bool:
     return "|" in form
 
 
-def _zone(item: str, language: Language, words: Words) -> str:
-    """A word of a trust zone: `EEA`, `CH`, or `-HU` for what is taken out."""
-    code = item.removeprefix("-")
-    known = words.vocabularies["zone"].get(code)
-    name = known.get(language.code) if known else language.country(code)
-    return name if code == item else words.say("other", "without", language.code) % name
+def _zone(value: Value, language: Language, words: Words) -> str:
+    """A trust zone: first what is in it, then what is taken out (`-HU`)."""
+
+    def say(code: str) -> str:
+        known = words.vocabularies["zone"].get(code)
+        return known.get(language.code) if known else language.country(code)
+
+    codes = value if isinstance(value, tuple) else (str(value),)
+    inside = _listed(tuple(code for code in codes if code[0] != "-"), language, say)
+    outside = tuple(code[1:] for code in codes if code[0] == "-")
+    if not outside:
+        return inside
+    without = words.say("other", "without", language.code) % _listed(outside, language, say)
+    return f"{inside}, {without}"
 
 
 def _date(day: date, language: Language) -> str:

@@ -75,7 +75,8 @@ def changed(fact: Fact):
 
 def lists_of_items(facts: Facts):
     """Lists whose items have facts of their own: other items would need other facts."""
-    return {sentence.each for sentence in all_sentences() if sentence.each}
+    texts = (*all_sentences(), *checks_text().checks)
+    return {item.each for item in texts if item.each}
 
 
 def said(paper):
@@ -146,6 +147,23 @@ def test_sentences_that_are_not_said_today_can_be_said(whole):
                 reading.fact(key)
             for code, text in (("en", english), ("fr", french)):
                 assert pieces_of(text, reading, language_named(code)), item.id
+
+
+def test_no_fact_is_gathered_for_nothing(whole):
+    named = {key for item in (*all_sentences(), *checks_text().checks) for key in named_by(item)}
+    for fact in whole:
+        assert fact.key in named or any(
+            fact.key.startswith(f"{base}.") and f"{base}.*{fact.key.rpartition('.')[2]}" in named
+            for base in lists_of_items(whole)
+        ), fact.key
+
+
+def named_by(item):
+    """The facts that a text names; of items, the list and the last part of the key."""
+    texts = (item.en,) if isinstance(item, Sentence) else (item.finds.en, item.why.en, item.do.en)
+    keys = {place.partition(":")[0] for text in texts for place in PLACE.findall(text)}
+    keys |= set(item.when) | {item.each}
+    return {key.replace("it.", f"{item.each}.*") if key[:3] == "it." else key for key in keys}
 
 
 def test_both_languages_report_the_same_facts():
@@ -230,8 +248,8 @@ def test_the_whole_installation_leaves_no_gap(whole):
         ("", date(2027, 9, 1), "1 September 2027", "1er septembre 2027"),
         ("either role-one", ("admin", "analyst"), "an administrator or an analyst",
          "un administrateur ou un analyste"),
-        ("zone", ("EEA", "-HU"), "European Economic Area and without Hungary",
-         "Espace économique européen et sans Hongrie"),
+        ("zone", ("EEA", "-HU", "CH"), "European Economic Area and Switzerland, without Hungary",
+         "Espace économique européen et Suisse, sans Hongrie"),
     ],
 )  # fmt: skip
 def test_values_read_as_people_write_them(form, value, english, french):

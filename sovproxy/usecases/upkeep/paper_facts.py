@@ -277,9 +277,10 @@ def program_facts() -> Iterator[Fact]:
     place = "sovproxy.events.event.Event"
     yield Fact("program.version", __version__, "sovproxy.__version__")
     yield Fact("program.event_fields", tuple(name for name in event if name != "id"), place)
-    yield Fact("program.contents", _sorted(CONTENT_FIELDS.intersection(event)), place)
+    yield Fact("program.contents", _sorted(CONTENT_FIELDS.intersection(event)),
+               f"{place} (contents)")  # fmt: skip
     yield Fact("program.rollup_persons", _sorted(rollup & {"client", "host", "address"}),
-               "sovproxy.events.event.Rollup")  # fmt: skip
+               "sovproxy.events.event.Rollup (persons)")  # fmt: skip
     yield Fact("program.pseudonym_bits", pseudonym.DIGEST_BYTES * 8,
                "sovproxy.events.pseudonym.DIGEST_BYTES")  # fmt: skip
     yield Fact("program.rotation", "month", "sovproxy.events.pseudonym.MONTH")
