@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAX_FILE = 16 * 1024 * 1024
 """Bytes of a file with issuing CAs; the shipped catalogue's take some 200 kB."""
 
+_UNREADABLE = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 LABEL_START = "sovproxy: "
 
@@ -109,7 +110,16 @@ def read_root(pem: bytes, file: Path) -> x509.Certificate:
         raise UnusableCertificate(f"{file}: is no CA above other CAs (basicConstraints)")
     _require_signed(root, root, file)
     _kind(root, file)
+    if _is_bound(root, file) and bounds_of(root) is None:
+        raise UnusableCertificate(f"{file}: the root is bound otherwise than by DNS names")
     return root
+
+
+def _is_bound(root: x509.Certificate, file: Path) -> bool:
+    try:
+        return any(isinstance(item.value, x509.NameConstraints) for item in root.extensions)
+    except (ValueError, *_UNREADABLE) as error:
+        raise UnusableCertificate(f"{file}: its extensions cannot be read: {error}") from None
 
 
 def read_issuing(pem: bytes, file: Path, root: x509.Certificate) -> Issuing:
@@ -158,7 +168,7 @@ def _require_signed(certificate: x509.Certificate, root: x509.Certificate, file:
 def _is_authority(certificate: x509.Certificate, path_length: int) -> bool:
     try:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, ValueError, *_UNREADABLE):
         return False
     longest = found.value.path_length
     short_enough = longest == 0 if path_length == 0 else longest is None or longest >= path_length

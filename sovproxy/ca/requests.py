@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_REQUESTS = 2000
 
+_UNREADABLE = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE REQUEST-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE REQUEST-----"
 )
@@ -65,10 +66,12 @@ def _read(file: Path, number: int, block: bytes) -> Asked:
         scope = scope_of(request.extensions, common_name(request.subject).removeprefix(LABEL_START))
         key = request.public_key()
         kind_of(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, *_UNREADABLE) as error:
         raise UnusableCertificate(f"{place} cannot be read: {error}") from None
     except UnusableKey as error:
         raise UnusableCertificate(f"{place}: {error}") from None
+    if not list(request.subject):
+        raise UnusableCertificate(f"{place} has an empty subject")
     if not signed:
         raise UnusableCertificate(f"{place} is not signed by its own key")
     if scope is None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sovproxy.ca.certificates import Signer
+from sovproxy.ca.certificates import Signer, issuing_name
 from sovproxy.ca.issuing import UnusableCertificate, read_issuing
 from sovproxy.ca.keys import KeyKind, UnusableKey, key_pem, kind_of, read_key
 from sovproxy.ca.names import Scope
@@ -192,7 +192,7 @@ def _request(**changes) -> bytes:
     """A request as an attacker writes it."""
     bounds = {"permitted_subtrees": [x509.DNSName("zoom.us")], "excluded_subtrees": None, **changes}
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(issuing_name(key, ZOOM, 1))
     if bounds["permitted_subtrees"] or bounds["excluded_subtrees"]:
         builder = builder.add_extension(x509.NameConstraints(**bounds), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)

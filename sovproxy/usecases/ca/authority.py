@@ -52,7 +52,7 @@ class Authority:
         self._leaves: Leaves | None = None
         self._seen: tuple[object, ...] = ()
         self._due = datetime.min.replace(tzinfo=UTC)
-        self._told: tuple[str, ...] = ()
+        self._told: set[str] = set()
         self.refresh()
 
     @property
@@ -82,25 +82,26 @@ class Authority:
             self._follow(now)
         except (SovproxyError, OSError) as error:
             self._due = now + TRIED_AGAIN
-            self._tell((f"it cannot be renewed: {error}",))
+            self._warn((f"it cannot be renewed: {error}",))
 
     def _follow(self, now: datetime) -> None:
         state = look(self._folder, wanted_by(self._judge, now), now)
         self._take(state)
-        self._tell(state.broken)
+        self._warn(state.broken)
         if self._is_to_be_made(state):
             with self._folder.locked():
                 self._make_root(state, now)
             state = look(self._folder, state.wanted, now)
-        if self._can_sign(state) and must_renew(state, self._settings.ca_days, now):
+        if self._can_sign(state) and must_renew(state, now):
             state = self._renew(state.wanted, now)
-        self._tell(state.problems)
+        self._warn(state.problems)
+        self._told.intersection_update(state.problems)
 
     def _renew(self, wanted: Wanted, now: datetime) -> State:
         """Renew under the lock, unless another process just did."""
         with self._folder.locked():
             state = look(self._folder, wanted, now)
-            if must_renew(state, self._settings.ca_days, now) and state.wanted.scopes:
+            if must_renew(state, now) and state.wanted.scopes:
                 issuing = life.renew(
                     self._folder,
                     state.wanted.scopes,
@@ -141,9 +142,9 @@ class Authority:
             state.key == "locked" and bool(known_passphrase(self._settings))
         )
 
-    def _tell(self, problems: tuple[str, ...]) -> None:
-        """Log what is new."""
+    def _warn(self, problems: tuple[str, ...]) -> None:
+        """Log what has not been told yet."""
         for problem in problems:
             if problem not in self._told:
                 log.warning("CA: %s", problem)
-        self._told = problems
+        self._told.update(problems)

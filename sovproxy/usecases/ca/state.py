@@ -102,14 +102,21 @@ def _compare(  # noqa: PLR0917  # what there is, what is wanted, and when
     )
 
 
-def must_renew(state: State, days: int, now: datetime) -> bool:
+def must_renew(state: State, now: datetime) -> bool:
     """Whether new issuing CAs should be made: for other names, or because a third is left."""
-    if not state.root:
+    root, issuing = state.root, state.issuing
+    if root is None:
         return False
-    have = state.issuing.scopes if state.issuing else ()
-    if set(have) != set(within(state.wanted.scopes, bounds_of(state.root))):
+    wanted = within(state.wanted.scopes, bounds_of(root))
+    if issuing is None or _spaces(issuing.scopes) != _spaces(wanted):
         return True
-    return state.issuing is not None and now > state.issuing.ends - timedelta(days=days) / 3
+    late = now > issuing.ends - (issuing.ends - issuing.begins) / 3
+    return late and issuing.ends < root.not_valid_after_utc
+
+
+def _spaces(scopes: tuple[Scope, ...]) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What scopes say without their labels, which certificates shorten."""
+    return {(scope.permitted, scope.excluded) for scope in scopes}
 
 
 def describe(state: State) -> dict[str, object]:
