@@ -124,7 +124,7 @@ def check_with_browser(data: bytes) -> None:
     read = read_destination(text)
     ours = [] if isinstance(read, Unreadable) else [read.host, read.address, read.port]
     theirs = _browser().read(text)
-    spells_nothing = not theirs and "xn--" in text.lower()
+    spells_nothing = bool(ours) and not theirs and "xn--" in str(ours[0])
     if (text.isascii() and not spells_nothing) or (ours and theirs):
         require(ours == theirs, "node and extension agree", text, ours, theirs)
 
