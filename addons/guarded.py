@@ -22,6 +22,9 @@ class Fallible(Protocol):
     async def failed(self, hook: str, subject: object) -> None:
         """Carry out what is to be done with `subject` when `hook` failed: close it first."""
 
+    def unrecorded(self, subject: object) -> None:
+        """Close `subject`: what was decided cannot be put on record, so nobody is told it."""
+
 
 def guarded[Addon: Fallible, Subject](
     hook: Callable[[Addon, Subject], Awaitable[None]],
