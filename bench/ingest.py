@@ -295,10 +295,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--cache-mib", type=int, default=384, help="as SOVPROXY_STORE_CACHE_MIB")
     parser.add_argument("--only-ask", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        store = open_store(options.url or sqlite_url(Path(folder) / "bench.sqlite"))
+        url = options.url or sqlite_url(Path(folder) / "bench.sqlite")
+        store = open_store(url, cache_bytes=options.cache_mib * 1024 * 1024)
         figures: dict[str, Any] = {"database": store.dialect}
         if not options.only_ask:
             figures |= {"events": options.events} | filled(store, options.events)

@@ -41,7 +41,8 @@ def app_of(settings: Settings) -> FastAPI:
     """Make the app. Raises SovproxyError when policy, catalogue, databases or store are bad."""
     oidc, visio = read_oidc(settings), read_visio(settings)
     judge = Judge(settings)
-    store = open_store(settings.effective_store_url)
+    cache_bytes = settings.store_cache_mib * 1024 * 1024
+    store = open_store(settings.effective_store_url, cache_bytes=cache_bytes)
     exceptions = ExceptionsInForce(store)
     judge.exceptions = exceptions.read(datetime.now(UTC))
     desk = PolicyDesk(store, judge, settings.data_dir)

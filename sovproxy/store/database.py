@@ -12,7 +12,7 @@ from sqlmodel import create_engine
 
 from sovproxy.errors import SovproxyError
 from sovproxy.store.hosts import HostBook
-from sovproxy.store.packing import ColumnCache
+from sovproxy.store.packing import CACHE_BYTES, ColumnCache
 from sovproxy.store.sorts import SortBook
 from sovproxy.store.tally import SeenBook
 from sovproxy.store.upgrade import UnusableStore, bring_up_to_date
@@ -52,7 +52,7 @@ class Store:
     audit need not wait for a batch of events.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, cache_bytes: int = CACHE_BYTES) -> None:
         self._engine = engine
         sqlite = engine.dialect.name == "sqlite"
         isolated = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -65,7 +65,7 @@ class Store:
         self.words = WordBook()
         self.hosts = HostBook()
         self.seen = SeenBook()
-        self.columns = ColumnCache()
+        self.columns = ColumnCache(cache_bytes)
 
     @property
     def dialect(self) -> str:
@@ -126,13 +126,15 @@ class Store:
         self._engine.dispose()
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, cache_bytes: int = CACHE_BYTES) -> Store:
     """Open the store at an SQLAlchemy URL, make its tables or bring them up to date.
 
-    `postgresql://` means psycopg. Raises UnusableStore for a bad URL or for tables of another
-    version, StoreUnavailable if it cannot be reached.
+    `postgresql://` means psycopg. `cache_bytes` is the most that columns may take in memory.
+
+    Raises UnusableStore for a bad URL or for tables of another version, StoreUnavailable if it
+    cannot be reached.
     """
-    store = connect(url)
+    store = connect(url, cache_bytes)
     try:
         bring_up_to_date(store)
     except BaseException:
@@ -141,7 +143,7 @@ def open_store(url: str) -> Store:
     return store
 
 
-def connect(url: str) -> Store:
+def connect(url: str, cache_bytes: int = CACHE_BYTES) -> Store:
     """As `open_store`, without a look at the tables."""
     try:
         parsed = _with_driver(make_url(url))
@@ -155,7 +157,7 @@ def connect(url: str) -> Store:
         _prepare_sqlite(engine, parsed.database or "")
     elif engine.dialect.name != "postgresql":
         raise UnusableStore(f"the store must be SQLite or PostgreSQL, not {engine.dialect.name}")
-    return Store(engine)
+    return Store(engine, cache_bytes)
 
 
 def _with_driver(url: URL) -> URL:
