@@ -11,8 +11,12 @@ import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from .session import is_transparent
+
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from mitmproxy.connection import Client
 
 
 def is_of_this_machine(address: str) -> bool:
@@ -34,6 +38,15 @@ def is_of_this_machine(address: str) -> bool:
             return ip_address(str(probe.getsockname()[0]).partition("%")[0]) == place
     except OSError:
         return False  # no route leads there
+
+
+def of_this_node(client: Client, api_port: int) -> frozenset[int]:
+    """The ports of the API and of the proxy that `client` reached.
+
+    Of a redirected connection it is not known: there its own port is the one that was wanted.
+    """
+    known = set() if is_transparent(client) else {int(client.sockname[1])}
+    return frozenset({api_port} | known)
 
 
 def leads_to(address: tuple[str, int], ports: Collection[int]) -> bool:

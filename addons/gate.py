@@ -145,7 +145,7 @@ class Gate:
         first = first_bytes.read(data.data_client())
         if first.speech is Speech.UNFINISHED:
             if data.data_server() and session.passage and session.passage.passes:
-                session.open = (session.passage,)
+                session.open = session.passing
                 data.layer = layers.tunnel(context)  # the server speaks first, as in SMTP
                 return
             raise exceptions.AddonHalt  # nobody else decides until there is more to read
@@ -179,6 +179,7 @@ class Gate:
     def _choose(self, context: Context, session: Session, first: First) -> proxy_layer.Layer:
         speech = first.speech
         if speech is Speech.HTTP:
+            session.open = session.passing
             return layers.http(context)
         if problem := UNSAID.get(speech):
             if session.passage and session.passage.passes:
@@ -228,7 +229,8 @@ class Gate:
         if not passage.passes:
             flow.metadata[STOPPED] = passage
             if answers.body_is_large(flow.request):
-                await self._cut_off(flow, session, passage)
+                await self._note_closed(session, passage)
+                flow.kill()  # its body is not worth reading
         elif not passage.address:
             answers.answer_early(flow, answers.not_reachable(flow.request.pretty_host))
         else:
@@ -260,8 +262,15 @@ class Gate:
             await self._let_pass(passage, session)
         return passage
 
-    async def _cut_off(self, flow: http.HTTPFlow, session: Session, passage: Passage) -> None:
-        """End a stopped request whose body is not worth reading; on record first."""
+    @guarded
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """Put on record a stopped request that broke off before it was answered."""
+        session = self.sessions.get(flow.client_conn.id)
+        if session and not session.told and (passage := flow.metadata.get(STOPPED)):
+            await self._note_closed(session, passage)
+
+    async def _note_closed(self, session: Session, passage: Passage) -> None:
+        """Put on record a stopped request that gets no answer."""
         transport = Transport.HTTPS if session.ended_here else Transport.HTTP
         session.told = True
         await self.node.record(
@@ -274,7 +283,6 @@ class Gate:
                 decrypted=session.ended_here,
             )
         )
-        flow.kill()
 
     @guarded
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -303,7 +311,7 @@ class Gate:
         """Note that a request is over, unless an upgrade goes on."""
         session = self.sessions.get(flow.client_conn.id)
         if session and flow.response and flow.response.status_code != 101:
-            session.open, session.ends = (), None
+            session.open = session.passing
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let no connection be opened but to an address that was judged and may pass."""
@@ -311,9 +319,7 @@ class Gate:
         session = self.sessions.get(data.client.id)
         if session and data.server.address and data.server.address[0] in session.cleared:
             data.server.error = None
-        ours = {self.node.api_port}
-        if not is_transparent(data.client):  # there it is the port that the client wanted
-            ours.add(data.client.sockname[1])
+        ours = doors.of_this_node(data.client, self.node.api_port)
         if data.server.address and doors.leads_to(data.server.address[:2], ours):
             data.server.error = "it is this node itself"
 

@@ -40,6 +40,11 @@ class Session:
     open: tuple[Passage, ...] = ()
     ends: float | None = None
 
+    @property
+    def passing(self) -> tuple[Passage, ...]:
+        """The verdict on the connection as a whole, if it lets pass: it holds between requests."""
+        return (self.passage,) if self.passage and self.passage.passes else ()
+
 
 def names(flow: http.HTTPFlow) -> tuple[str, ...]:
     """The names that a request gives beside the address that its connection goes to.

@@ -101,6 +101,16 @@ def test_an_open_tunnel_ends_with_the_acknowledgement(node, origins, clock, me):
     assert [(event["host"], event["action"]) for event in closed] == [("slack.com", "warn")]
 
 
+def test_plain_http_in_a_tunnel_ends_with_the_tunnels_verdict(node, origins, me):
+    """A request without a Host field names nobody but the CONNECT before it."""
+    client, _ = connect(node, f"www.facebook.com:{origins.facebook.port}", me=me)
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert b"Facebook /" in read_until(client, b"</h1>")
+    node.world.write_policy(OPEN, STOPPED)
+    assert read_all(client) == b""
+    assert node.wait_for_events(me)[0]["outcome"] == "closed"
+
+
 def test_a_connection_that_waits_between_requests_is_judged_at_the_next_one(node, origins, me):
     """Nothing runs, so nothing is closed; the next request meets the newest policy."""
     target = f"www.facebook.com:{origins.facebook.port}"
