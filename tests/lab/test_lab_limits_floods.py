@@ -47,7 +47,9 @@ def api(tmp_path_factory):
 @pytest.fixture(scope="module")
 def node(start_shared_proxy, api):
     settings = {f"SOVPROXY_LIMITS__{name}": value for name, value in SMALL.items()}
-    return start_shared_proxy(enrol=api.enrol, settings=settings | {"SOVPROXY_NODE": "small"})
+    started = start_shared_proxy(enrol=api.enrol, settings=settings | {"SOVPROXY_NODE": "small"})
+    api.wait_for_node("small", current=True)  # from then on it uses the fleet's pseudonyms
+    return started
 
 
 @contextmanager
@@ -249,6 +251,8 @@ def test_a_body_that_never_comes_is_not_waited_for(node, origins, me):
         )
         assert b"200" not in read_all(client)
     assert origins.zoom.hits == 0
+    (event,) = node.wait_for_events(me)
+    assert (event["host"], event["outcome"]) == ("zoom.us", "closed")
 
 
 def test_an_upload_may_be_slow_and_large(node, origins, me):
