@@ -17,7 +17,7 @@ class MeetingCount(NamedTuple):
     """How often a host was told in a range of days, and the first and last of them."""
 
     host: str
-    count: int
+    number: int
     first: int
     last: int
 

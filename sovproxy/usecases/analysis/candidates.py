@@ -108,7 +108,7 @@ def _only_met(item: MeetingCount) -> Candidate:
         last=EPOCH + timedelta(days=item.last),
         asn=0,
         operator="",
-        meetings=item.count,
+        meetings=item.number,
     )
 
 
@@ -123,5 +123,5 @@ def _candidate(item: UncoveredHost, met: MeetingCount | None) -> Candidate:
         last=item.last,
         asn=asn,
         operator=operator,
-        meetings=met.count if met else 0,
+        meetings=met.number if met else 0,
     )
