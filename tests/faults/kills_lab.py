@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 CLIENT_SECONDS = 10.0
 REVIVE_SECONDS = 300.0
 IN_START = 0.1
+FIRST_PORT, SLOTS = 26_000, 1000
+"""Ports that only harnesses use: what is killed leaves its port, and nobody else may take it."""
+
 DOMAINS = ("zoom.us", "slack.com")
 """The first is blocked, the second warned about; both are answered before anything is resolved."""
 
@@ -211,6 +216,20 @@ def kill_hard(process: subprocess.Popen[bytes] | None) -> None:
         process.wait(CLIENT_SECONDS)
 
 
+def take_slot() -> tuple[int, int]:
+    """An open lock, and a number that no other harness on this machine has. Raises OSError."""
+    for number in range(SLOTS):
+        path = Path(tempfile.gettempdir()) / f"sovproxy-kills-{number}.lock"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            continue
+        return handle, number
+    raise OSError("too many harnesses run on this machine")
+
+
 class Lab:
     """Everything that runs. `folder` is thrown away afterwards."""
 
@@ -220,9 +239,11 @@ class Lab:
         self.cluster = Postgres() if postgres else None
         path = folder / "api" / "sovproxy.sqlite"
         self.store_url = self.cluster.store_database() if self.cluster else sqlite_url(path)
-        self.api = AnyApi(folder / "api", self._api_settings(world))
+        self._lock, slot = take_slot()
+        api_port, port = FIRST_PORT + 2 * slot, FIRST_PORT + 2 * slot + 1
+        self.api = AnyApi(folder / "api", self._api_settings(world), port=api_port)
         self.api.store_url = self.store_url
-        self.proxy = Node(folder / "node", dict(world.settings), world=world)
+        self.proxy = Node(folder / "node", dict(world.settings), world=world, port=port)
         database: Mortal = SqliteWriter(path, chance)
         if self.cluster:
             database = Cluster(self.cluster, chance)
