@@ -57,7 +57,7 @@ def test_two_clicks_open_the_alternative_and_put_the_reply_on_the_clipboard(chro
         page = browser.context.new_page()
         go(page, MEETING)
         page.get_by_role("button", name=re.compile("copy", re.IGNORECASE)).first.click()
-        expect(page.get_by_role("status")).not_to_be_empty()
+        expect(page.get_by_text("Copied. Paste it")).to_be_visible()
         assert "Visio" in page.evaluate("navigator.clipboard.readText()")
         wanted = "https://visio.numerique.gouv.fr/"
         with browser.context.expect_event("request", lambda sent: sent.url == wanted):
