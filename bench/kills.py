@@ -1,11 +1,11 @@
 """Kills node, API and database at random moments under load, and counts what was lost or doubled.
 
 `python bench/kills.py [--kills 200] [--minutes 60] [--seed N] [--postgres]` starts a real node
-(mitmdump with the addon), a real API and a real database: an SQLite file, or with `--postgres` a PostgreSQL
-cluster of its own on a Unix socket. Clients ask for hosts of a blocked and of a warned service,
-each host once, and note every answer of which they saw a byte. Meanwhile processes are killed with
-SIGKILL and started again. At the end everything is delivered, and what clients saw is compared with
-what is stored: it exits with 1 when an answer is missing there or stands there twice.
+(mitmdump with the addon), a real API and a real database: an SQLite file, or with `--postgres` a
+PostgreSQL cluster of its own on a Unix socket. Clients ask for hosts of a blocked and of a warned
+service, each host once, and note every answer of which they saw a byte. Meanwhile processes are
+killed with SIGKILL and started again. At the end everything is delivered, and what clients saw is
+compared with what is stored: it exits with 1 when an answer is missing there or stands there twice.
 """
 
 from __future__ import annotations
