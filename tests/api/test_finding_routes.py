@@ -274,6 +274,7 @@ def test_candidates_are_hosts_without_an_entry_then_and_now(call, server, make_e
     assert item == {
         "host": "meet.example.org",
         "events": 3,
+        "meetings": 0,
         "clients": 2,
         "groups": {"finance": 2, "legal": 1},
         "first": "2026-11-23T08:27:00Z",

@@ -47,6 +47,8 @@ class Case:
     alternative: str | None = None
     ip: str = ""
     at: str = ""
+    closed: bool = False
+    """Stopped for its address: our CA may not speak for the name, so the connection just ends."""
     profile: str = ""
     date: date | None = None
 
@@ -94,6 +96,7 @@ def check(case: Case, answer: dict) -> None:
         alternative=alternative and alternative["id"],
         ip=case.ip,
         at=case.at,
+        closed=case.closed,
         profile=case.profile,
         date=case.date,
     )
@@ -274,7 +277,7 @@ class Field:
         if case.passes:
             wait_until(lambda: any(call.first_bytes == hello for call in self.calls), "the hello")
         else:
-            assert client.recv(5)[:1] == b"\x16"  # we answer ourselves
+            assert client.recv(5)[:1] == (b"" if case.closed else b"\x16")
         client.close()
         return any(call.first_bytes == hello for call in self.calls)
 

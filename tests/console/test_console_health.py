@@ -40,7 +40,14 @@ def act(client, path):
 
 def test_the_page_tells_of_store_retention_and_receivers(forwarded):
     text = forwarded.client(Role.AUDITOR).get("/console/data").text
-    for expected in ("Size on disk", "183 days", "Without end", "siem", "tcp://127.0.0.1"):
+    for expected in (
+        "Size on disk",
+        "183 days",
+        "1095 days",
+        "Until they are over",
+        "siem",
+        "tcp://127.0.0.1",
+    ):
         assert expected in text
     assert "Run retention now" not in text
 

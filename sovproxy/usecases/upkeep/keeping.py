@@ -48,10 +48,10 @@ FINDING_DAYS: Final = 730
 
 
 class Kept(BaseModel):
-    """How long one kind of data is kept. `days` is null for what is kept without end."""
+    """How long one kind of data is kept. `days` is 0 for what goes when it is over."""
 
     kind: str = Field(examples=["events"])
-    days: int | None = Field(examples=[183])
+    days: int = Field(examples=[183])
     set_by: str = Field(description="What says so.", examples=["policy"])
 
 
@@ -66,11 +66,11 @@ class RetentionRun(BaseModel):
 
 
 class _Job(NamedTuple):
-    """One kind of data. `days` is None where something else than age ends it."""
+    """One kind of data. `days` gives 0 where something else than age ends it."""
 
     kind: str
     set_by: str
-    days: Callable[[int], int | None]
+    days: Callable[[int], int]
     delete: Callable[[Store, datetime, int], int]
 
 

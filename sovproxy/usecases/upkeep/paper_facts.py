@@ -260,15 +260,14 @@ def _plain(value: object) -> Value:
 
 
 def retention_facts(retention_days: int) -> Iterator[Fact]:
-    """How long each kind of data is kept: `retention.events.days`; -1 stands for without end."""
+    """How long each kind of data is kept: `retention.events.days`."""
     kinds = kept(retention_days)
     where = "sovproxy.usecases.upkeep.keeping.kept"
     yield Fact("program.kept", tuple(item.kind for item in kinds), where)
     yield Fact("program.kept_by_hand", KEPT_BY_HAND, "docs/privacy.md")
     for item in kinds:
         place = "policy retention.events" if item.set_by == "policy" else where
-        days, place = -1 if item.days is None else item.days, f"{place} ({item.kind})"
-        yield Fact(f"program.kept.{item.kind}.days", days, place)
+        yield Fact(f"program.kept.{item.kind}.days", item.days, f"{place} ({item.kind})")
 
 
 def program_facts() -> Iterator[Fact]:
