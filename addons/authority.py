@@ -14,6 +14,7 @@ from mitmproxy.addons.tlsconfig import AppData, alpn_select_callback
 from mitmproxy.net import tls as net_tls
 from OpenSSL import SSL
 
+from sovproxy.ca.names import is_below
 from sovproxy.decide.destination import Destination
 from sovproxy.decide.normalise import read_host
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from sovproxy.ca.leaves import Identity
     from sovproxy.usecases.nodes.node import Node, Passage
+
+
+SPARED_RULES = frozenset({"internal", "on-error"})
+"""Rungs of the ladder that let pass what nobody should look at, or what was not judged."""
 
 
 def may_answer(node: Node, passage: Passage) -> bool:
@@ -41,6 +46,27 @@ def identity_for(node: Node, sni: str, passage: Passage | None) -> Identity | No
     return node.authority.identity(place.host)
 
 
+def inspecting_identity(node: Node, sni: str, passage: Passage) -> Identity | None:
+    """What to show where a connection passes and may be decrypted; None where it is tunnelled.
+
+    Left alone is what the policy never decrypts, under the name of its CONNECT or of its TLS; what
+    the catalogue keeps; and what passes by permission, or is the administration's own.
+    """
+    verdict, asked = passage.verdict, passage.destination
+    if node.policy.full is None or not isinstance(asked, Destination):
+        return None
+    by_permission = verdict.acknowledged or verdict.exception
+    kept = verdict.service and verdict.service.stance == "keep"
+    if by_permission or kept or verdict.rule in SPARED_RULES:
+        return None
+    said = read_host(sni) if sni else asked
+    if not isinstance(said, Destination) or not said.host:
+        return None
+    if asked.host and is_below(asked.host, node.judge.undecrypted):
+        return None
+    return node.authority.inspecting_identity(said.host)
+
+
 def start_tls(data: TlsData, identity: Identity) -> None:
     """Give mitmproxy the TLS connection to carry on with: ours, so that it makes none."""
     options = ctx.options
@@ -53,7 +79,7 @@ def start_tls(data: TlsData, identity: Identity) -> None:
         chain_file=None,
         alpn_select_callback=alpn_select_callback,
         request_client_cert=False,
-        extra_chain_certs=(certs.Cert(identity.issuing),),
+        extra_chain_certs=tuple(map(certs.Cert, identity.chain)),
         dhparams=None,
     )
     data.ssl_conn = SSL.Connection(context)

@@ -69,7 +69,7 @@ class Gate:
 
     def load(self, _loader: object) -> None:
         """Set mitmproxy's options to what the gate relies on, before anybody can connect."""
-        set_options(ctx.options, self.node.authority.confdir)
+        set_options(ctx.options, self.node.authority.confdir, self.node.upstream_ca)
 
     def running(self) -> None:
         """Begin to deliver events, and let mitmproxy do no more than it has to."""
@@ -142,10 +142,14 @@ class Gate:
         if session.ended_here:
             data.layer = layers.http(context)
             return
+        if session.inspected:
+            data.layer = self._choose_inspected(data)
+            return
         first = first_bytes.read(data.data_client())
         if first.speech is Speech.UNFINISHED:
             if data.data_server() and session.passage and session.passage.passes:
                 session.open = session.passing
+                self._count(session)
                 data.layer = layers.tunnel(context)  # the server speaks first, as in SMTP
                 return
             raise exceptions.AddonHalt  # nobody else decides until there is more to read
@@ -180,6 +184,7 @@ class Gate:
         speech = first.speech
         if speech is Speech.HTTP:
             session.open = session.passing
+            self._count(session)
             return layers.http(context)
         if problem := UNSAID.get(speech):
             if session.passage and session.passage.passes:
@@ -188,13 +193,31 @@ class Gate:
             return layers.Refuse(context)
         if session.passage and session.passage.passes:
             session.open = (session.passage, *session.open)
-            return layers.tunnel(context)
+            if speech is Speech.TLS:
+                session.identity = authority.inspecting_identity(
+                    self.node, first.name, session.passage
+                )
+            self._count(session, decrypted=session.identity is not None)
+            if session.identity is None:
+                return layers.tunnel(context)
+            session.inspected = True
+            return layers.inspect(context, session.identity.host)
         if speech is Speech.TLS:
             session.identity = authority.identity_for(self.node, first.name, session.passage)
         if session.identity:
             session.ended_here = True
             return layers.terminate_tls(context)
         return layers.Refuse(context)
+
+    @staticmethod
+    def _choose_inspected(data: proxy_layer.NextLayer) -> proxy_layer.Layer:
+        """Requests are judged by what they name; other speech is relayed without a look at it."""
+        first = first_bytes.read(data.data_client())
+        if data.context.client.alpn or first.speech is Speech.HTTP:
+            return layers.http(data.context)
+        if first.speech is Speech.UNFINISHED and not data.data_server():
+            raise exceptions.AddonHalt
+        return layers.tunnel(data.context)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Speak HTTP/1.1 where the client can: only there does closing a connection end it.
@@ -203,9 +226,11 @@ class Gate:
         """
         client = data.context.client
         session = self.sessions.get(client.id)
-        to_us = session is None or not session.ended_here
+        to_us = session is None or not session.decrypted
         if to_us or b"http/1.1" in client.alpn_offers:
             client.alpn = b"http/1.1"
+        if session and session.inspected and client.alpn:
+            data.context.server.alpn_offers = [client.alpn]
 
     def tls_start_client(self, data: tls.TlsData) -> None:
         """Show the identity that was chosen, before mitmproxy makes one of its own."""
@@ -260,6 +285,7 @@ class Gate:
                 return heard
         if passage.passes and not tunnel:
             await self._let_pass(passage, session)
+            self._count(session)
         return passage
 
     @guarded
@@ -271,7 +297,7 @@ class Gate:
 
     async def _note_closed(self, session: Session, passage: Passage) -> None:
         """Put on record a stopped request that gets no answer."""
-        transport = Transport.HTTPS if session.ended_here else Transport.HTTP
+        transport = Transport.HTTPS if session.decrypted else Transport.HTTP
         session.told = True
         await self.node.record(
             self.node.event(
@@ -280,7 +306,7 @@ class Gate:
                 Outcome.CLOSED,
                 transport,
                 kind=EventKind.DECISION,
-                decrypted=session.ended_here,
+                decrypted=session.decrypted,
             )
         )
 
@@ -291,7 +317,7 @@ class Gate:
         if passage is None:
             return
         session = self._session(flow.client_conn)
-        decrypted = session.ended_here
+        decrypted = session.decrypted
         has_desk = not is_transparent(flow.client_conn)
         stop = answers.Stop(passage, session.client, flow.request, decrypted, has_desk)
         session.told = True
@@ -332,6 +358,8 @@ class Gate:
     async def client_disconnected(self, client: connection.Client) -> None:
         """Put on record a stopped client that left without an answer, such as a pinned app."""
         session = self.sessions.pop(client.id, None)
+        if session:
+            self._count(session)
         if session is None or session.told or session.passage is None or session.passage.passes:
             return
         transport = Transport.HTTPS if session.ended_here else Transport.TCP
@@ -356,12 +384,20 @@ class Gate:
     async def _let_pass(self, passage: Passage, session: Session) -> None:
         """Count what passes; by acknowledgement or exception, each connection is an event."""
         if not passage.verdict.acknowledged and not passage.verdict.exception:
-            self.node.count(passage, session.client)
+            session.uncounted = passage
+            if self.node.policy.full is None:
+                self._count(session)
             return
         event = self.node.event(
             passage, session.client, Outcome.TUNNELLED, Transport.TCP, kind=EventKind.DECISION
         )
         await self.node.record(event)
+
+    def _count(self, session: Session, *, decrypted: bool = False) -> None:
+        """Count a passage that still has to be."""
+        if session.uncounted:
+            self.node.count(session.uncounted, session.client, decrypted=decrypted)
+            session.uncounted = None
 
     def unrecorded(self, subject: object) -> None:
         """Close what cannot be put on record, whatever the verdict was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mitmproxy.proxy import commands, events, layer
-from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, TCPLayer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ def tunnel(context: Context) -> layer.Layer:
 def terminate_tls(context: Context) -> layer.Layer:
     """End TLS here, with a certificate of our own, and connect to nobody."""
     return ClientTLSLayer(context)
+
+
+def inspect(context: Context, host: str) -> layer.Layer:
+    """End TLS here and begin it anew towards the server, whose certificate has to be for `host`."""
+    context.server.sni = host
+    found = ServerTLSLayer(context)
+    found.child_layer = ClientTLSLayer(context)
+    return found
 
 
 def http(context: Context) -> layer.Layer:

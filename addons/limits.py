@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from mitmproxy import ctx, http
-from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, TCPLayer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer
 
 from sovproxy.limits import NODE_LIMITS, network
 from sovproxy.usecases.upkeep.resources import (
@@ -297,7 +297,7 @@ class Progress:
         if isinstance(data.layer, TCPLayer):
             held.tunnel = True
             self._limits.enter(held, Stage.OPEN)
-        elif isinstance(data.layer, ClientTLSLayer):
+        elif isinstance(data.layer, ClientTLSLayer | ServerTLSLayer):
             if self._limits.refuses_handshake():
                 data.layer = layers.Refuse(data.context)
             else:

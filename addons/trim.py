@@ -49,10 +49,11 @@ CONTENT_TOOLS = (
 """Names of mitmproxy 12's default addons; one that a later version lacks is passed over."""
 
 
-def set_options(options: Options, confdir: Path) -> None:
+def set_options(options: Options, confdir: Path, upstream_ca: Path | None) -> None:
     """Set what the gate relies on. Another mode is logged as an error, which ends mitmproxy.
 
-    mitmproxy finds a CA in `confdir`, and so makes none.
+    mitmproxy finds a CA in `confdir`, and so makes none. Servers are checked against `upstream_ca`,
+    or public roots, where connections that pass are decrypted.
     """
     modes = {mode.partition(":")[0].partition("@")[0] for mode in options.mode}
     if others := sorted(modes.difference(MODES)):
@@ -60,6 +61,8 @@ def set_options(options: Options, confdir: Path) -> None:
     options.update(
         confdir=str(confdir),
         connection_strategy="lazy" if "transparent" in modes else "eager",
+        ssl_insecure=False,
+        ssl_verify_upstream_trusted_ca=str(upstream_ca) if upstream_ca else None,
         websocket=False,  # upgraded connections are relayed as they are
         rawtcp=True,
         validate_inbound_headers=True,

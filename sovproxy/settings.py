@@ -121,6 +121,17 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="The passphrase itself, if there is no such file."
     )
 
+    ca_inspection_file: Path | None = Field(
+        default=None,
+        description="Key and certificate of a CA of your own for `inspection: full`, then those"
+        " above it (PEM); empty: one is made from the root. See [ca.md](ca.md).",
+    )
+    upstream_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the roots that servers are checked against where connections are"
+        " decrypted; empty: public ones.",
+    )
+
     fleet_url: str = Field(
         default="",
         pattern=r"^$|^https?://",

@@ -24,7 +24,7 @@ _KEPT = frozenset({"zoom", "visio", "ms-teams"})
 def small_atlas() -> tuple[Atlas, Known]:
     """The shipped catalogue with few listings, and all names that policies use."""
     atlas = load_atlas()
-    known = Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+    known = Known.of_atlas(atlas)
     services = {name: one for name, one in atlas.services.items() if name in _KEPT}
     listings = [one for one in atlas.listings if one.service and one.service.id in _KEPT]
     ports = [one for one in atlas.port_listings if one.listing.service in services.values()]

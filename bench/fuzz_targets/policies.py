@@ -46,7 +46,7 @@ rules:
 @cache
 def _known() -> Known:
     atlas = load_atlas()
-    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+    return Known.of_atlas(atlas)
 
 
 def check(data: bytes) -> None:

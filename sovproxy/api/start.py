@@ -16,6 +16,7 @@ from sovproxy.usecases.access.audit_chain import AuditWatch
 from sovproxy.usecases.access.oidc import Provider
 from sovproxy.usecases.access.oidc_settings import read_oidc
 from sovproxy.usecases.access.workers import WorkerKeys
+from sovproxy.usecases.ca.folder import CaFolder
 from sovproxy.usecases.ca.watch import CaWatch
 from sovproxy.usecases.nodes.fleet import fleet_keys
 from sovproxy.usecases.policy.bundles import Bundles
@@ -54,7 +55,7 @@ def app_of(settings: Settings) -> FastAPI:
             judge=judge,
             proxy_address=f"{settings.proxy_host}:{settings.proxy_port}",
             ca_file=settings.ca_certificate,
-            ca_state=CaWatch(settings.ca_folder, judge).state,
+            ca_state=CaWatch(CaFolder.of(settings), judge).state,
             internal_domains=lambda: judge.policy.internal_domains,
             retention_days=lambda: judge.policy.retention_days,
             oidc=Provider(oidc) if oidc else None,

@@ -18,6 +18,8 @@ from sovproxy.atlas.schema import (
     ServiceFile,
     SharedFile,
     SharedGroup,
+    UndecryptedCategory,
+    UndecryptedFile,
     UnusedFile,
     UnusedPrefix,
 )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 SHARED = "shared_hosts.yaml"
+UNDECRYPTED = "undecrypted.yaml"
 UNUSED = "unused_prefixes.yaml"
 FOLDERS = ("services", "operators", "powers")
 
@@ -61,6 +64,7 @@ class Collection:
     operators: dict[str, Item[OperatorEntry]] = field(default_factory=dict)
     powers: dict[str, tuple[str, Item[PowerEntry]]] = field(default_factory=dict)
     shared: list[Item[SharedGroup]] = field(default_factory=list)
+    undecrypted: list[Item[UndecryptedCategory]] = field(default_factory=list)
     unused: list[Item[UnusedPrefix]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -88,11 +92,12 @@ class _FolderReader:
         if not self.folder.is_dir():
             self._refuse(self.folder, "is not a folder of a catalogue")
             return
-        self._report_strangers(self.folder, (*FOLDERS, SHARED, UNUSED))
+        self._report_strangers(self.folder, (*FOLDERS, SHARED, UNDECRYPTED, UNUSED))
         self._each("services", ServiceFile, self._add_service)
         self._each("operators", OperatorFile, self._add_operators)
         self._each("powers", PowerFile, self._add_powers)
         self._one(self.folder / SHARED, SharedFile, self._add_shared)
+        self._one(self.folder / UNDECRYPTED, UndecryptedFile, self._add_undecrypted)
         self._one(self.folder / UNUSED, UnusedFile, self._add_unused)
 
     def _refuse(self, path: Path, message: str) -> None:
@@ -171,6 +176,12 @@ class _FolderReader:
         del path
         for index, group in enumerate(item.value.hosts):
             self.collection.shared.append(Item(group, item.document, ("hosts", index), self.layer))
+
+    def _add_undecrypted(self, path: Path, item: Item[UndecryptedFile]) -> None:
+        del path
+        for index, value in enumerate(item.value.categories):
+            part = Item(value, item.document, ("categories", index), self.layer)
+            self.collection.undecrypted.append(part)
 
     def _add_unused(self, path: Path, item: Item[UnusedFile]) -> None:
         del path

@@ -52,7 +52,8 @@ class Atlas:
 
     `port_listings` are prefixes that tell a service only together with a port; they are not among
     `listings`. `set_aside` holds the prefixes that are not used as listed, by service and prefix.
-    `operator_notes` is by operator id.
+    `operator_notes` is by operator id. `undecrypted` has the domains that full inspection leaves
+    alone, by category.
     """
 
     services: Mapping[str, Service]
@@ -64,6 +65,7 @@ class Atlas:
     details: Mapping[str, Details]
     operator_notes: Mapping[str, str]
     set_aside: Unused
+    undecrypted: Mapping[str, frozenset[str]]
 
 
 def load_atlas(folders: Iterable[Path] = (SHIPPED,)) -> Atlas:
@@ -91,6 +93,7 @@ def load_atlas(folders: Iterable[Path] = (SHIPPED,)) -> Atlas:
         details=MappingProxyType(_details(collection)),
         operator_notes=MappingProxyType(_operator_notes(collection)),
         set_aside=MappingProxyType(unused),
+        undecrypted=MappingProxyType(_undecrypted(collection)),
     )
 
 
@@ -137,6 +140,15 @@ def _detail(entry: ServiceFile) -> Details:
         seen_in=tuple(entry.seen_in),
         notes=entry.notes or "",
     )
+
+
+def _undecrypted(collection: Collection) -> dict[str, frozenset[str]]:
+    """Names by category; what a later folder says is added, and takes nothing out."""
+    found: dict[str, frozenset[str]] = {}
+    for item in collection.undecrypted:
+        category = item.value
+        found[category.id] = found.get(category.id, frozenset()).union(category.names)
+    return found
 
 
 def _operator_notes(collection: Collection) -> dict[str, str]:

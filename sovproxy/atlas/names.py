@@ -35,6 +35,13 @@ def host_pattern(text: str) -> str:
     return text
 
 
+def base_name(text: str) -> str:
+    """Accept `zoom.us`, for that name and every depth below it."""
+    if text.startswith("*"):
+        raise ValueError("stands for everything below it already: write it without `*.`")
+    return host_pattern(text)
+
+
 def prefix(text: str) -> str:
     """Accept a network in CIDR notation, in its canonical spelling and with no host bits set."""
     try:

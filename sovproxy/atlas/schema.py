@@ -17,6 +17,7 @@ from sovproxy.decide.words import Effect, PowerStatus, Verification  # noqa: TC0
 
 type Id = Annotated[str, AfterValidator(names.identifier)]
 type HostPattern = Annotated[str, AfterValidator(names.host_pattern)]
+type BaseName = Annotated[str, AfterValidator(names.base_name)]
 type Prefix = Annotated[str, AfterValidator(names.prefix)]
 type Country = Annotated[str, AfterValidator(names.country)]
 type Lawmaker = Annotated[str, AfterValidator(names.lawmaker)]
@@ -274,6 +275,22 @@ class SharedFile(Strictest):
     """`shared_hosts.yaml`: known hosts that belong to no service."""
 
     hosts: list[SharedGroup] = Field(description="The hosts, in groups.")
+
+
+class UndecryptedCategory(Fact):
+    """Domains that `inspection: full` leaves alone, because what is said there is nobody's."""
+
+    id: Id = Field(description="Policies name it by this, in `full.never`.")
+    names: list[BaseName] = Field(
+        min_length=1, description="Domains, each with everything below it."
+    )
+    why: Text = Field(description="What protects it, or what would break.")
+
+
+class UndecryptedFile(Strictest):
+    """`undecrypted.yaml`: what is never decrypted, whatever else the policy says."""
+
+    categories: list[UndecryptedCategory] = Field(description="The categories.")
 
 
 class UnusedPrefix(Strictest):

@@ -123,6 +123,21 @@ def issuing_name(key: Key, scope: Scope, number: int) -> x509.Name:
     )
 
 
+def make_inspecting(
+    root: Signer,
+    key: Key,
+    never: Iterable[str],
+    times: tuple[datetime, datetime],
+) -> x509.Certificate:
+    """Sign the CA of full inspection: any DNS name but `never` (base names), and no address."""
+    first = max(times[0], root.certificate.not_valid_before_utc)
+    last = min(times[1], root.certificate.not_valid_after_utc)
+    scope = Scope("full inspection", (), tuple(sorted(never)))
+    builder = _begin(key.public_key(), issuing_name(key, scope, 0), first, last)
+    builder = _as_authority(builder, key.public_key(), path_length=0)
+    return root.sign(builder.add_extension(_constraints(scope), critical=True))
+
+
 def scope_of(extensions: x509.Extensions, label: str) -> Scope | None:
     """Read what an issuing CA may speak for; None if it is not bound as ours are."""
     try:
@@ -138,6 +153,23 @@ def scope_of(extensions: x509.Extensions, label: str) -> Scope | None:
     return Scope(label, dns, _dns(excluded))
 
 
+def name_bounds(certificate: x509.Certificate) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The DNS names that any CA is bound to: permitted (None: all) and excluded base names.
+
+    Other forms of names are passed over: we make leaves for DNS names only. A leading dot, which
+    some write for "below only", is read as if it were not there on what is excluded, and leaves
+    nothing permitted.
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return None, frozenset()
+    permitted, excluded = found.permitted_subtrees, found.excluded_subtrees
+    names = _dns(permitted or ())
+    without = frozenset(name.lower().lstrip(".") for name in _dns(excluded or ()))
+    return frozenset(map(str.lower, names)) if names else None, without
+
+
 def common_name(name: x509.Name) -> str:
     """What people read of a subject."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -150,7 +182,7 @@ def _dns(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
 
 def _constraints(scope: Scope) -> x509.NameConstraints:
     return x509.NameConstraints(
-        permitted_subtrees=[x509.DNSName(name) for name in scope.permitted],
+        permitted_subtrees=[x509.DNSName(name) for name in scope.permitted] or None,
         excluded_subtrees=[*map(x509.DNSName, scope.excluded), *NO_ADDRESSES],
     )
 

@@ -106,7 +106,7 @@ def read_root(pem: bytes, file: Path) -> x509.Certificate:
     if len(found) != 1:
         raise UnusableCertificate(f"{file}: holds {len(found)} certificates; wanted is one, a root")
     root = found[0]
-    if not _is_authority(root, 1):
+    if not is_authority(root, 1):
         raise UnusableCertificate(f"{file}: is no CA above other CAs (basicConstraints)")
     _require_signed(root, root, file)
     _kind(root, file)
@@ -148,7 +148,7 @@ def _scope(certificate: x509.Certificate, key: Key, file: Path, root: x509.Certi
     _require_signed(certificate, root, file)
     if certificate.public_key() != key.public_key():
         raise UnusableCertificate(f"{file}: the certificate of {name!r} is for another key")
-    if not _is_authority(certificate, 0):
+    if not is_authority(certificate, 0) or is_authority(certificate, 1):
         raise UnusableCertificate(f"{file}: {name!r} is no CA with pathLen 0")
     scope = scope_of(certificate.extensions, name.removeprefix(LABEL_START))
     if scope is None:
@@ -165,14 +165,21 @@ def _require_signed(certificate: x509.Certificate, root: x509.Certificate, file:
         raise UnusableCertificate(f"{file}: {name!r} is not signed by the root {by!r}") from None
 
 
-def _is_authority(certificate: x509.Certificate, path_length: int) -> bool:
+def is_authority(certificate: x509.Certificate, below: int) -> bool:
+    """Whether it is a CA that may have `below` CAs in line under it."""
+    found = _constraints_of(certificate)
+    if found is None or not found.ca:
+        return False
+    return found.path_length is None or found.path_length >= below
+
+
+def _constraints_of(certificate: x509.Certificate) -> x509.BasicConstraints | None:
+    """Its basicConstraints if they are critical."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except (x509.ExtensionNotFound, ValueError, *_UNREADABLE):
-        return False
-    longest = found.value.path_length
-    short_enough = longest == 0 if path_length == 0 else longest is None or longest >= path_length
-    return found.critical and found.value.ca and short_enough
+        return None
+    return found.value if found.critical else None
 
 
 def _kind(certificate: x509.Certificate, file: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sovproxy.ca.certificates import BACKDATED, make_leaf
 from sovproxy.ca.keys import Key, kind_of, make_key
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from sovproxy.ca.issuing import Issuing
+    from sovproxy.ca.certificates import Signer
 
 LASTS = timedelta(days=3)
 RENEWED = timedelta(days=1)
@@ -28,23 +28,36 @@ REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a node shows as `host`: certificate with key, and the CA between it and the root."""
+    """What a node shows as `host`: certificate with key, and the CAs between it and the root."""
 
     host: str
     certificate: x509.Certificate
     key: Key
-    issuing: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
 
 
-class Leaves:
-    """Makes leaves of one set of issuing CAs. Safe to share between threads.
+class Signers(Protocol):
+    """Who signs for which host."""
 
-    Their key is made here, kept in memory only, and is not that of the issuing CAs.
+    @property
+    def key(self) -> Key:
+        """The key that all of them sign with."""
+
+    def find(self, host: str) -> Signer | None:
+        """The CA that may speak for `host`, or None."""
+
+
+class Leaves[S: Signers]:
+    """Makes leaves of one set of CAs. Safe to share between threads.
+
+    Their key is made here, kept in memory only, and is not that of the CAs. `above` are the
+    certificates between those CAs and the root.
     """
 
-    def __init__(self, issuing: Issuing) -> None:
-        self.issuing = issuing
-        self._key = make_key(kind_of(issuing.key))
+    def __init__(self, signers: S, above: tuple[x509.Certificate, ...] = ()) -> None:
+        self.signers = signers
+        self._above = above
+        self._key = make_key(kind_of(signers.key))
         self._made: OrderedDict[str, Identity] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,15 +77,15 @@ class Leaves:
 
     def may_name(self, host: str, now: datetime) -> bool:
         """Whether there is an identity for `host`, without making one."""
-        signer = self.issuing.find(host)
+        signer = self.signers.find(host)
         return signer is not None and _is_valid(signer.certificate, now)
 
     def _make(self, host: str, now: datetime) -> Identity | None:
-        signer = self.issuing.find(host)
+        signer = self.signers.find(host)
         if signer is None or not _is_valid(signer.certificate, now):
             return None
         leaf = make_leaf(signer, self._key, host, (now - BACKDATED, now + LASTS))
-        return Identity(host, leaf, self._key, signer.certificate)
+        return Identity(host, leaf, self._key, (signer.certificate, *self._above))
 
 
 def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:

@@ -48,12 +48,13 @@ class Wanted:
     """The scopes to be permitted; `left_out` are patterns that no certificate should name.
 
     `by_address` are the ids of rules that may stop hosts which neither the catalogue nor a rule
-    names: those get no prompt.
+    names: those get no prompt. `inspects` is true where what passes is to be decrypted as well.
     """
 
     scopes: tuple[Scope, ...]
     left_out: tuple[str, ...] = ()
     by_address: tuple[str, ...] = ()
+    inspects: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -103,6 +104,7 @@ def find_wanted(
         scopes=tuple(_scopes([item for item in patterns if item.text in stopped], good, patterns)),
         left_out=tuple(sorted(bases - good)),
         by_address=tuple(_stopping(policy, unknown, powers, now)),
+        inspects=policy.inspection == "full",
     )
 
 

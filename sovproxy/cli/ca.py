@@ -70,7 +70,7 @@ def init(
     """
     settings = or_exit(Settings)
     now = datetime.now(UTC)
-    folder = CaFolder(root or settings.ca_folder)
+    folder = CaFolder(root) if root else CaFolder.of(settings)
     wanted, bounds = None, None
     if root is None or bound:
         judge = or_exit(lambda: Judge(settings))
@@ -92,7 +92,7 @@ def show(*, as_json: Json = False) -> None:
     Exit code 1 when something is to be done.
     """
     settings, wanted = _wanted()
-    state = look(CaFolder(settings.ca_folder), wanted, datetime.now(UTC))
+    state = look(CaFolder.of(settings), wanted, datetime.now(UTC))
     _report(state, as_json=as_json)
     raise typer.Exit(FINDINGS if state.problems or state.surplus else OK)
 
@@ -101,7 +101,7 @@ def show(*, as_json: Json = False) -> None:
 def renew(*, days: Days = None, passphrase_file: Secret = None, as_json: Json = False) -> None:
     """Make new issuing CAs, with a new key, for the policy and catalogue as they are now."""
     settings, wanted = _wanted()
-    folder, now = CaFolder(settings.ca_folder), datetime.now(UTC)
+    folder, now = CaFolder.of(settings), datetime.now(UTC)
     secret = ""
     if or_exit(lambda: folder.key_is_locked):
         secret = or_exit(lambda: _passphrase(settings, passphrase_file))
@@ -120,7 +120,7 @@ def request(
 ) -> None:
     """Ask a root that lives elsewhere for issuing CAs: the key stays here, the file may travel."""
     settings, wanted = _wanted()
-    folder = CaFolder(settings.ca_folder)
+    folder = CaFolder.of(settings)
     if root is None and not folder.has_root:
         typer.echo("which root is to sign? Give its certificate: --root FILE", err=True)
         raise typer.Exit(USAGE)
@@ -167,7 +167,7 @@ def install(
 ) -> None:
     """Put certificates that were signed elsewhere in place; a foreign or broken file is refused."""
     settings, wanted = _wanted()
-    folder = CaFolder(settings.ca_folder)
+    folder = CaFolder.of(settings)
     or_exit(lambda: _install(folder, answer))
     _report(look(folder, wanted, datetime.now(UTC)), as_json=as_json)
 
@@ -251,6 +251,9 @@ def _lines(state: State) -> list[str]:
         names = len(names_in(issuing.scopes))
         lines.append(f"Issuing  {len(issuing.scopes)} CAs, {names} names, until {issuing.ends:%F}")
         lines.append(f"         at most {issuing.largest} bytes in an answer")
+    if inspecting := state.inspecting:
+        told = f"speaks for all but {len(inspecting.excluded)} names"
+        lines.append(f"Full     {told}, until {inspecting.ends:%F}")
     lines.append(f"Policy   may stop {len(wanted.names)} names")
     if wanted.left_out:
         lines.append(f"         never named in a certificate: {some(wanted.left_out)}")

@@ -42,7 +42,7 @@ def known_names() -> Known:
     """
     settings = Settings()
     atlas = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir)).load()
-    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+    return Known.of_atlas(atlas)
 
 
 @app.command()

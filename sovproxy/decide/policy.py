@@ -94,11 +94,24 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class FullInspection:
+    """The terms under which connections that pass are decrypted.
+
+    `never` are ids of categories of the catalogue, `domains` further names, each with everything
+    below it, that are left alone all the same.
+    """
+
+    purpose: Texts
+    never: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy, complete and checked. `version` changes whenever its text does.
 
     `exception_days` is how long an exception lasts at most, `retention_days` how long events and
-    what is closed are kept.
+    what is closed are kept. `full` is there exactly if `inspection` is `full`.
     """
 
     id: str
@@ -108,6 +121,7 @@ class Policy:
     default: Action = Action.ALLOW
     on_error: Action = Action.BLOCK
     inspection: str = "prompt"
+    full: FullInspection | None = None
     language: str = "en"
     title: Texts = NO_TEXTS
     about: Texts = NO_TEXTS

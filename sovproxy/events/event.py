@@ -133,7 +133,8 @@ class Rollup(BaseModel):
     """How many uneventful connections of one sort a node passed in one bucket of time.
 
     `start` is the bucket's beginning (UTC), `seconds` its length. Several rollups of one bucket
-    add up. No host name and no client is in it: counting, not logging.
+    add up. No host name and no client is in it: counting, not logging. `decrypted` connections
+    passed with `inspection: full`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -150,6 +151,7 @@ class Rollup(BaseModel):
     asn: Asn = 0
     action: Action
     rule: Name
+    decrypted: bool = False
     count: Annotated[int, Field(ge=1, le=2**53)]
 
     def to_json(self) -> bytes:

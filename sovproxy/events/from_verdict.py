@@ -64,7 +64,7 @@ def event_of(verdict: Verdict, destination: Destination | Unreadable, carried: C
     )
 
 
-def rollup_key_of(verdict: Verdict, group: str) -> RollupKey:
+def rollup_key_of(verdict: Verdict, group: str, *, decrypted: bool = False) -> RollupKey:
     """Make the key under which an uneventful connection is counted. Worth keeping per verdict."""
     jurisdiction = verdict.jurisdiction
     return RollupKey(
@@ -76,4 +76,5 @@ def rollup_key_of(verdict: Verdict, group: str) -> RollupKey:
         asn=jurisdiction.place.asn,
         action=verdict.action,
         rule=verdict.rule,
+        decrypted=decrypted,
     )

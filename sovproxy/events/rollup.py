@@ -37,13 +37,15 @@ class RollupKey(NamedTuple):
     asn: int
     action: Action
     rule: str
+    decrypted: bool = False
 
 
 class RollupCounter:
     """Counts per bucket and key; `count` is safe from several threads and costs about 1 µs.
 
     `seconds` is the length of a bucket, `MINUTE` or `HOUR`. At most `max_keys` different keys are
-    kept per bucket; further ones are counted as `other`, apart by standing and action only.
+    kept per bucket; further ones are counted as `other`, apart by standing, action and whether they
+    were decrypted only.
     """
 
     def __init__(
@@ -118,4 +120,5 @@ def overflow_key(key: RollupKey) -> RollupKey:
         asn=0,
         action=key.action,
         rule=OTHER,
+        decrypted=key.decrypted,
     )

@@ -26,7 +26,8 @@ class Counters:
     `passed`, `observed` and `excepted` are connections that were let through: by `allow`, by
     `observe`, under an exception; `acknowledged` passed a warning. `warned` and `blocked` were
     stopped. Of these, `prompts` got a page, `refused_connects` a refused CONNECT, `closed` a closed
-    connection; `decrypted` were answered inside their own TLS. `requests` are the exceptions that
+    connection; `decrypted` were answered inside their own TLS, or passed with
+    `inspection: full`. `requests` are the exceptions that
     workers asked for. The last three tell of faults: hooks that failed, records that could not be
     written, deliveries to the API that failed. `limits` says how often each limit was reached.
     """

@@ -10,6 +10,7 @@ from sovproxy.decide.catalogue import prefix_range
 from sovproxy.decide.policy import (
     NO_TEXTS,
     Condition,
+    FullInspection,
     Group,
     Organisation,
     Phase,
@@ -24,7 +25,7 @@ from sovproxy.policy.zones import expand
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sovproxy.policy.schema import OrganisationText, PolicyText, RuleText, WhenText
+    from sovproxy.policy.schema import FullText, OrganisationText, PolicyText, RuleText, WhenText
 
 ALWAYS = 0.0
 """The start (Unix seconds) of a rule without phases: before any clock that runs."""
@@ -56,10 +57,13 @@ REFUSED_NETWORKS = (
 """What `default` means in `refused.networks`: the proxy is no way into these."""
 
 
-def compile_policy(text: PolicyText, version: str) -> Policy:
-    """Make the frozen policy. The names in `text` have been checked before."""
+def compile_policy(text: PolicyText, version: str, undecrypted: tuple[str, ...] = ()) -> Policy:
+    """Make the frozen policy. The names in `text` have been checked before.
+
+    `undecrypted` are the categories that `default` means in `full.never`.
+    """
     zone = expand(text.trust_zone)
-    refused = _networks(text.refused.networks, REFUSED_NETWORKS)
+    refused = _spelled_out(text.refused.networks, REFUSED_NETWORKS)
     return Policy(
         id=text.id,
         version=version,
@@ -68,6 +72,7 @@ def compile_policy(text: PolicyText, version: str) -> Policy:
         default=text.default,
         on_error=Action(text.on_error),
         inspection=text.inspection,
+        full=_full(text.full, undecrypted),
         language=text.language,
         title=_texts(text.title),
         about=_texts(text.about),
@@ -78,9 +83,18 @@ def compile_policy(text: PolicyText, version: str) -> Policy:
         exception_days=timedelta(seconds=seconds_of(text.exceptions.longest)).days,
         retention_days=timedelta(seconds=seconds_of(text.retention.events)).days,
         internal_domains=text.internal.domains,
-        internal_networks=_outside(_networks(text.internal.networks, INTERNAL_NETWORKS), refused),
+        internal_networks=_outside(
+            _spelled_out(text.internal.networks, INTERNAL_NETWORKS), refused
+        ),
         refused_networks=refused,
     )
+
+
+def _full(text: FullText | None, undecrypted: tuple[str, ...]) -> FullInspection | None:
+    if text is None:
+        return None
+    never = _spelled_out(text.never, undecrypted)
+    return FullInspection(_texts(text.purpose), never, text.domains)
 
 
 def _texts(texts: Mapping[str, str] | None) -> Texts:
@@ -107,7 +121,7 @@ def _groups(text: PolicyText) -> tuple[Group, ...]:
     )
 
 
-def _networks(words: Iterable[str], default: tuple[str, ...]) -> tuple[str, ...]:
+def _spelled_out(words: Iterable[str], default: tuple[str, ...]) -> tuple[str, ...]:
     spelled = (item for word in words for item in (default if word == DEFAULT else (word,)))
     return tuple(dict.fromkeys(spelled))
 

@@ -23,6 +23,7 @@ _PLAIN = (
     ("Input should be a valid boolean", "has to be true or false"),
     ("Input should be a valid tuple", "has to be a list"),
     ("Input should be a valid dictionary", "has to be keys with values"),
+    ("Dictionary should have at least 1 item after validation, not 0", "is empty"),
     ("Input should be ", "has to be "),
 )
 

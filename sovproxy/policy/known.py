@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from sovproxy.atlas.load import Atlas
     from sovproxy.decide.facts import Operator, Power, Service
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Services by id, and the ids of operators and powers, that policies can refer to."""
+    """What policies can refer to: services by id, ids of operators, powers, and undecrypted."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
     operators: frozenset[str] = frozenset()
     powers: frozenset[str] = frozenset()
+    undecrypted: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -26,6 +28,7 @@ class Known:
         services: Iterable[Service],
         operators: Iterable[Operator] = (),
         powers: Iterable[Power] = (),
+        undecrypted: Iterable[str] = (),
     ) -> Known:
         """Collect the names; operators of the services and their parents are added."""
         by_id = {service.id: service for service in services}
@@ -34,7 +37,14 @@ class Known:
             by_id,
             frozenset(chains | {operator.id for operator in operators}),
             frozenset(power.id for power in powers),
+            tuple(undecrypted),
         )
+
+    @classmethod
+    def of_atlas(cls, atlas: Atlas) -> Known:
+        """Everything that a catalogue knows."""
+        everybody = atlas.operators.values()
+        return cls.of(atlas.services.values(), everybody, atlas.powers, atlas.undecrypted)
 
     @property
     def categories(self) -> frozenset[str]:

@@ -86,7 +86,7 @@ def check_bytes(data: bytes, file: str, known: Known) -> Checked:
         message = f"is not UTF-8 (byte {error.start})"
         raise InvalidFile([Problem(file, 0, 0, "", message)]) from None
     text = _validated(document, known)
-    policy = compile_policy(text, version_of(data))
+    policy = compile_policy(text, version_of(data), known.undecrypted)
     return Checked(file, text, policy, tuple(lint(document, text, policy, known)))
 
 

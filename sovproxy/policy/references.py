@@ -13,6 +13,7 @@ from sovproxy.decide.ladder import RUNGS
 from sovproxy.decide.policy import NO_ALTERNATIVE
 from sovproxy.decide.verdict import NEVER_EXCEPTED
 from sovproxy.policy import zones
+from sovproxy.policy.fields import DEFAULT
 from sovproxy.policy.known import near_miss
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def check_references(document: Document, known: Known) -> list[Problem]:
     root = _mapping(document.value)
     checker = _Checker(document, known, frozenset(_mapping(root.get("groups"))))
     checker.check_trust_zone(root.get("trust_zone"))
+    checker.check_inspection(root)
     rules = root.get("rules")
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         checker.check_rule(_mapping(rule), ("rules", index))
@@ -67,6 +69,20 @@ class _Checker:
 
     def check_trust_zone(self, value: object) -> None:
         self.zone = self._check_countries(value, ("trust_zone",), relative=False)
+
+    def check_inspection(self, root: dict[str, object]) -> None:
+        full, level = root.get("full"), root.get("inspection")
+        if level == "full" and full is None:
+            self._add(
+                ("inspection",),
+                "is `full`, but its terms are missing: add `full:` with the `purpose` in it",
+            )
+        if level != "full" and full is not None:
+            self._add(("full",), "has the terms of `inspection: full`, which this policy is not")
+        for place, word in _words(_mapping(full).get("never"), ("full", "never")):
+            if word != DEFAULT:
+                kind = "a category of `undecrypted.yaml`"
+                self._check_word(word, place, self.known.undecrypted, kind)
 
     def check_rule(self, rule: dict[str, object], loc: Loc) -> None:
         self._check_id(rule.get("id"), (*loc, "id"))

@@ -47,14 +47,6 @@ Stance = Literal["keep", "replace", "choose", "watch", "label"]
 Countries = OneOrMany[Word]
 
 
-def _prompt_at_most(level: str) -> str:
-    if level == "full":
-        raise ValueError(
-            "`full` is not built yet: this version decrypts nothing but its own prompt"
-        )
-    return level
-
-
 class Part(BaseModel):
     """The base of all parts of a policy."""
 
@@ -106,6 +98,24 @@ class RetentionText(Part):
 
     events: Annotated[str, AfterValidator(whole_days), duration_between("1d", "1096d")] = Field(
         default="183d", description="Age at which events are deleted, in days."
+    )
+
+
+class FullText(Part):
+    """Decryption of connections that pass: why, and of which never."""
+
+    purpose: Proses = Field(
+        min_length=1,
+        description="What it is for, by language. Staff read it in the notice, auditors in the"
+        " record.",
+    )
+    never: OneOrMany[Word] = Field(
+        default=(DEFAULT,),
+        description="Categories of the catalogue that are never decrypted. `default`: all of them."
+        " A list replaces it unless it says `default` too.",
+    )
+    domains: Annotated[tuple[Domain, ...], Field(max_length=1000)] = Field(
+        default=(), description="Further names that are left alone, each with everything below it."
     )
 
 
@@ -279,13 +289,14 @@ class PolicyText(Part):
         description="Countries whose law is accepted: ISO codes and groups (`EU`, `EEA`, `EFTA`);"
         " `-XX` takes one out."
     )
-    inspection: Annotated[Literal["none", "prompt", "full"], AfterValidator(_prompt_at_most)] = (
-        Field(
-            default="prompt",
-            description="How far decryption may go. `none`: nothing, the extension shows the"
-            " prompts. `prompt`: only what is answered with a prompt. `full` is refused: it is not"
-            " built yet.",
-        )
+    inspection: Literal["none", "prompt", "full"] = Field(
+        default="prompt",
+        description="How far decryption may go. `none`: nothing, the extension shows the"
+        " prompts. `prompt`: only what is answered with a prompt. `full`: what passes too, under"
+        " the terms of `full`.",
+    )
+    full: FullText | None = Field(
+        default=None, description="The terms of `inspection: full`, which cannot do without."
     )
     on_error: Literal["allow", "block"] = Field(
         default="block",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _EVENT_SORT: Final = Sort._fields[1:]
 _SERVICE, _ASN = PLACES["service"], PLACES["asn"]
 _ROLLUP_SORT: Final = tuple(
-    name for name in _EVENT_SORT if name not in {"kind", "operator", "outcome", "decrypted"}
+    name for name in _EVENT_SORT if name not in {"kind", "operator", "outcome"}
 )
 _DETAIL: Final = ("reason", "alternative", "policy", "policy_version", "transport")
 _sort_of_event = itemgetter(*_EVENT_SORT)
@@ -128,9 +128,9 @@ def _whole(numbers: Iterable[int]) -> Numbers:
 
 def _rollup_key(key: tuple[Any, ...]) -> SortKey:
     """A rollup is counted as a decision of which less is known."""
-    group, service, control, location, asn, action, rule, node, standing = key
+    group, service, control, location, asn, action, rule, node, standing, decrypted = key
     known = (group, service, "", control, location, asn, action, rule, node, standing)
-    return (True, EventKind.DECISION, *known, "", False)
+    return (True, EventKind.DECISION, *known, "", decrypted)
 
 
 def _detail_text(detail: tuple[str, ...]) -> str:

@@ -267,10 +267,10 @@ def test_it_renews_by_itself_before_the_end_with_a_new_key(settings, clock):
     first = authority.identity("one.example")
     clock.now += timedelta(days=15)
     authority.refresh()
-    assert authority.identity("one.example").issuing == first.issuing
+    assert authority.identity("one.example").chain == first.chain
     clock.now += timedelta(days=6)
     authority.refresh()
-    assert authority.identity("one.example").issuing.public_key() != first.issuing.public_key()
+    assert authority.identity("one.example").chain[0].public_key() != first.chain[0].public_key()
 
 
 def test_leaves_are_short_and_made_anew_in_time(settings, clock):

@@ -7,10 +7,13 @@ import json
 import pytest
 
 from sovproxy.papers.checks import check
+from sovproxy.papers.markdown import to_markdown
 from sovproxy.papers.texts import checks_text
 from sovproxy.usecases.ca.folder import CaFolder
 from sovproxy.usecases.ca.life import RootTerms, make_root_in, renew
 from sovproxy.usecases.ca.state import wanted_by
+
+FULL = ("inspection: prompt", "inspection: full\nfull: {purpose: {fr: Fouille., en: A search.}}")
 
 # For each look, what brings it about: changes of policy, of particulars, of settings.
 CHANGES = {
@@ -24,6 +27,8 @@ CHANGES = {
         {"name": "log", "kind": "file", "path": "/var/log/x", "max_hours": 0}]}),
     "forward-file-longer": (None, None, {"forward": [
         {"name": "log", "kind": "file", "path": "/var/log/x", "keep": 400}]}),
+    "full-inspection": (FULL, None, {}),
+    "full-reads-protected": ((FULL[0], FULL[1].replace("}}", "}, never: [health]}")), None, {}),
     "small-group": (None, None, {}),
     "names-in-policy": (None, None, {}),
     "blocks-on-recalled-facts": (None, None, {}),
@@ -51,10 +56,6 @@ CHANGES = {
 
 # What the machine or a fact alone brings about, each in a test below.
 BY_ITSELF = {
-    "full-inspection",
-    "full-without-purpose",
-    "full-without-exemptions",
-    "kept-without-end",
     "ca-missing",
     "ca-unusable",
     "ca-of-an-earlier-version",
@@ -118,21 +119,12 @@ def test_a_receiver_on_this_machine_needs_no_tls(installation):
     assert "forward-without-tls" not in ids(installation(forward=local))
 
 
-def test_what_is_kept_without_end_is_found(whole):
-    endless = whole.with_value("program.kept.audit.days", -1)
-    found = {item.id: item for item in check(endless, "en")}["kept-without-end"]
-    assert found.finds == "Audit: no limit is set in the program."
-
-
-def test_full_inspection_is_found_and_its_purpose_and_exemptions_are_asked_for(whole):
-    def found(facts):
-        return {item.id for item in check(facts, "fr") if item.id.startswith("full-")}
-
-    full = whole.with_value("policy.inspection", "full")
-    assert found(full) >= {"full-inspection", "full-without-purpose", "full-without-exemptions"}
-    full = full.with_value("policy.full.purpose", {"fr": "Recherche de logiciels malveillants"})
-    full = full.with_value("policy.full.never", ("health",))
-    assert found(full) == {"full-inspection"}
+def test_full_inspection_is_told_with_its_purpose_and_what_is_spared(texts, installation):
+    papers = installation(texts.policy.replace(*FULL), texts.particulars)
+    assert "full-reads-protected" not in ids(papers)
+    notices = {code: to_markdown(papers.paper("notice", code)) for code in ("en", "fr")}
+    for code, words in (("en", ("A search.", "banking, trade")), ("fr", ("Fouille.", "syndicats"))):
+        assert all(word in notices[code] for word in words), notices[code]
 
 
 CA_LOOKS = {

@@ -69,7 +69,8 @@ SETTINGS_CHANGES = {
 }  # fmt: skip
 
 # Each installation has its own folder; a policy that is applied, and `full`, have their own tests.
-ELSEWHERE = {"settings.data_dir", "policy.number", "policy.full.purpose", "policy.full.never"}
+ELSEWHERE = {"settings.data_dir", "policy.number", "policy.full.purpose", "policy.full.never",
+             "policy.full.read"}  # fmt: skip
 
 
 SERVING = ("POST", "/api/v1/persons/requests/{request_id}/erase")

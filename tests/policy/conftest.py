@@ -47,7 +47,7 @@ def known() -> Known:
         source=SOURCE,
         verification=Verification.VERIFIED,
     )
-    return Known.of(services, [an_operator("amazon", "US")], [power])
+    return Known.of(services, [an_operator("amazon", "US")], [power], ["health", "unions"])
 
 
 @pytest.fixture(scope="session")
@@ -59,4 +59,4 @@ def atlas() -> Atlas:
 @pytest.fixture(scope="session")
 def all_known(atlas: Atlas) -> Known:
     """The names in the shipped catalogue."""
-    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+    return Known.of_atlas(atlas)

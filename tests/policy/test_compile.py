@@ -36,7 +36,7 @@ def test_a_policy_that_uses_every_key_leaves_no_condition_empty(known):
     assert policy.retention_days == 90
     assert policy.exception_days == 7
     assert policy.groups[0].members == {"alice"}
-    assert (policy.on_error, policy.default, policy.inspection) == ("allow", "observe", "none")
+    assert (policy.on_error, policy.default, policy.inspection) == ("allow", "observe", "full")
 
 
 def test_what_is_left_out_has_the_documented_defaults(known):
@@ -94,6 +94,13 @@ def test_by_default_the_proxy_is_no_way_in(address, known):
     internal = [net for net in map(ip_network, policy.internal_networks) if found in net]
     assert refused
     assert all(refused[0].prefixlen > net.prefixlen for net in internal)
+
+
+def test_full_inspection_leaves_every_category_alone_unless_a_list_says_otherwise(known):
+    terms = "inspection: full\nfull: {purpose: {en: Hidden names.}%s}"
+    assert compiled(known, terms % "").full.never == ("health", "unions")
+    assert compiled(known, terms % ", never: unions").full.never == ("unions",)
+    assert compiled(known, "").full is None
 
 
 def test_a_list_replaces_the_default_networks_unless_it_names_them(known):

@@ -11,13 +11,16 @@ from sovproxy.ca.wanted import catalogue_bounds
 from sovproxy.errors import SovproxyError
 from sovproxy.usecases.ca import life
 from sovproxy.usecases.ca.folder import CaFolder, ensure_confdir
+from sovproxy.usecases.ca.inspection import find_inspecting, forget_inspecting
 from sovproxy.usecases.ca.passphrase import known_passphrase
 from sovproxy.usecases.ca.state import State, look, must_renew, names_in, wanted_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from sovproxy.ca.inspecting import Inspecting
+    from sovproxy.ca.issuing import Issuing
     from sovproxy.ca.leaves import Identity
     from sovproxy.ca.wanted import Wanted
     from sovproxy.settings import Settings
@@ -48,8 +51,9 @@ class Authority:
         self._settings = settings
         self._judge = judge
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._folder = CaFolder(settings.ca_folder)
-        self._leaves: Leaves | None = None
+        self._folder = CaFolder.of(settings)
+        self._leaves: Leaves[Issuing] | None = None
+        self._inspecting: Leaves[Inspecting] | None = None
         self._seen: tuple[object, ...] = ()
         self._due = datetime.min.replace(tzinfo=UTC)
         self._told: set[str] = set()
@@ -70,6 +74,11 @@ class Authority:
         leaves = self._leaves
         return leaves.find(host, self._clock()) if leaves else None
 
+    def inspecting_identity(self, host: str) -> Identity | None:
+        """What to show where a connection to `host` passes and is decrypted; None: it is not."""
+        leaves = self._inspecting
+        return leaves.find(host, self._clock()) if leaves else None
+
     def refresh(self) -> None:
         """Follow files, policy and catalogue; renew what can be renewed. Nothing is raised."""
         now = self._clock()
@@ -77,14 +86,34 @@ class Authority:
         if seen == self._seen and now < self._due:
             return
         self._seen, self._due = seen, now + LOOKED_AT
+        problems: list[str] = []
         try:
             ensure_confdir(self.confdir)
-            self._follow(now)
+            problems.extend(self._follow(now))
         except (SovproxyError, OSError) as error:
             self._due = now + TRIED_AGAIN
-            self._warn((f"it cannot be renewed: {error}",))
+            problems.append(f"it cannot be renewed: {error}")
+        try:
+            self._follow_inspection(now)
+        except (SovproxyError, OSError) as error:
+            self._inspecting, self._due = None, now + TRIED_AGAIN
+            problems.append(f"`inspection: full`, but nothing that passes is decrypted: {error}")
+        self._warn(problems)
+        if self._due == now + LOOKED_AT:
+            self._told.intersection_update(problems)
 
-    def _follow(self, now: datetime) -> None:
+    def _follow_inspection(self, now: datetime) -> None:
+        """Have a CA for what passes exactly as long as the policy says so."""
+        if self._judge.policy.inspection != "full":
+            self._inspecting = None
+            forget_inspecting(self._folder)
+            return
+        found = find_inspecting(self._settings, self._folder, self._judge.undecrypted, now)
+        if not self._inspecting or found.to_pem() != self._inspecting.signers.to_pem():
+            self._inspecting = Leaves(found, found.certificates[1:])
+
+    def _follow(self, now: datetime) -> tuple[str, ...]:
+        """Have issuing CAs for what may be stopped; give back what is to be told."""
         state = look(self._folder, wanted_by(self._judge, now), now)
         self._take(state)
         self._warn(state.broken)
@@ -94,8 +123,7 @@ class Authority:
             state = look(self._folder, state.wanted, now)
         if self._can_sign(state) and must_renew(state, now):
             state = self._renew(state.wanted, now)
-        self._warn(state.problems)
-        self._told.intersection_update(state.problems)
+        return state.problems
 
     def _renew(self, wanted: Wanted, now: datetime) -> State:
         """Renew under the lock, unless another process just did."""
@@ -112,7 +140,6 @@ class Authority:
                 state = look(self._folder, state.wanted, now)
                 names = len(names_in(issuing.scopes))
                 log.info("CA renewed: %d names until %s", names, issuing.ends.date())
-        self._seen = self._situation()
         self._take(state)
         return state
 
@@ -122,7 +149,7 @@ class Authority:
     def _take(self, state: State) -> None:
         """Use what was read; where it cannot be used, what was good before stays in use."""
         found = state.issuing
-        if found and (not self._leaves or found.certificates != self._leaves.issuing.certificates):
+        if found and (not self._leaves or found.certificates != self._leaves.signers.certificates):
             self._leaves = Leaves(found)
 
     def _is_to_be_made(self, state: State) -> bool:
@@ -142,7 +169,7 @@ class Authority:
             state.key == "locked" and bool(known_passphrase(self._settings))
         )
 
-    def _warn(self, problems: tuple[str, ...]) -> None:
+    def _warn(self, problems: Iterable[str]) -> None:
         """Log what has not been told yet."""
         for problem in problems:
             if problem not in self._told:

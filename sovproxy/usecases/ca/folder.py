@@ -3,6 +3,7 @@
 root.pem       the root's certificate: what workstations trust
 root-key.pem   its key, encrypted if there is a passphrase; absent when it lives elsewhere
 issuing.pem    key and certificates of the issuing CAs
+inspection.pem key and certificate of the CA of `inspection: full`; absent without it
 request.pem    the key of a request that is being signed elsewhere
 mitmproxy/     what mitmproxy wants to find: a CA that nobody trusts and that permits no name
 CACHEDIR.TAG   tells backup programs to leave the folder out
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from sovproxy.ca.issuing import Issuing
+    from sovproxy.settings import Settings
 
 TAG = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -46,15 +48,25 @@ OLD_AUTHORITY = "mitmproxy-ca.pem"
 
 
 class CaFolder:
-    """Reads and writes these files. Nothing is cached."""
+    """Reads and writes these files. Nothing is cached.
 
-    def __init__(self, path: Path) -> None:
+    `inspection_file` may lie elsewhere: then it is the administration's own, and is only read.
+    """
+
+    def __init__(self, path: Path, own_inspection_file: Path | None = None) -> None:
         self.path = path
+        self.has_own_inspection = own_inspection_file is not None
         self.root_file = path / "root.pem"
         self.root_key_file = path / "root-key.pem"
         self.issuing_file = path / "issuing.pem"
+        self.inspection_file = own_inspection_file or path / "inspection.pem"
         self.request_key_file = path / "request.pem"
         self.old_authority = path / OLD_AUTHORITY
+
+    @classmethod
+    def of(cls, settings: Settings) -> CaFolder:
+        """The folder of this machine."""
+        return cls(settings.ca_folder, settings.ca_inspection_file)
 
     def prepare(self) -> None:
         """Make the folder, for its owner only. Raises OSError."""
@@ -105,7 +117,8 @@ class CaFolder:
 
     def signature(self) -> tuple[tuple[int, int, int], ...]:
         """What changes whenever one of the files is replaced."""
-        return tuple(map(_stamp, (self.root_file, self.root_key_file, self.issuing_file)))
+        files = self.root_file, self.root_key_file, self.issuing_file, self.inspection_file
+        return tuple(map(_stamp, files))
 
 
 def read_bounded(file: Path) -> bytes:

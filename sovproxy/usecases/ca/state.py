@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from sovproxy.ca.issuing import bounds_of
 from sovproxy.ca.keys import UnusableKey, kind_of
 from sovproxy.ca.wanted import Wanted, find_wanted
 from sovproxy.errors import SovproxyError
+from sovproxy.usecases.ca.inspection import obstacle, read_in
 from sovproxy.usecases.ca.life import within
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from sovproxy.ca.inspecting import Inspecting
     from sovproxy.ca.issuing import Issuing
     from sovproxy.ca.names import Scope
     from sovproxy.usecases.ca.folder import CaFolder
@@ -38,7 +40,7 @@ class State:
 
     `missing` are names that the policy may stop and no client would believe us; `surplus` those
     that it no longer stops. `problems` are sentences for the admin; those about files that were
-    refused are `broken` too.
+    refused are `broken` too. `inspecting` is the CA for what passes, under `inspection: full`.
     """
 
     root: x509.Certificate | None
@@ -49,6 +51,7 @@ class State:
     surplus: tuple[str, ...]
     problems: tuple[str, ...]
     broken: tuple[str, ...] = ()
+    inspecting: Inspecting | None = None
 
 
 def wanted_by(judge: Judge, now: datetime) -> Wanted:
@@ -59,14 +62,27 @@ def wanted_by(judge: Judge, now: datetime) -> Wanted:
 def look(folder: CaFolder, wanted: Wanted, now: datetime) -> State:
     """Read the files and compare them with what is wanted. Raises nothing: problems are told."""
     problems: list[str] = []
-    root = issuing = None
+    root = issuing = inspecting = None
     try:
         root = folder.root() if folder.has_root else None
         if root and folder.issuing_file.exists():
             issuing = folder.issuing(root)
     except (SovproxyError, OSError) as error:
         problems.append(str(error))
-    return _compare(folder, root, issuing, wanted, now, problems)
+    state = _compare(folder, root, issuing, wanted, now, problems)
+    if not wanted.inspects:
+        return state
+    if not (problem := obstacle(folder)):
+        try:
+            inspecting = read_in(folder)
+        except (SovproxyError, OSError) as error:
+            problem = str(error)
+    if inspecting and inspecting.ends <= now:
+        problem = f"{folder.inspection_file} ended on {inspecting.ends.date()}"
+    told = (f"`inspection: full`, but nothing that passes is decrypted: {problem}",)
+    return replace(
+        state, inspecting=inspecting, problems=state.problems + (told if problem else ())
+    )
 
 
 def _compare(  # noqa: PLR0917  # what there is, what is wanted, and when
@@ -140,6 +156,11 @@ def describe(state: State) -> dict[str, object]:
             "not_after": issuing.ends.isoformat(),
             "permits": len(names_in(issuing.scopes)),
             "largest_bytes": issuing.largest,
+        },
+        "inspection": state.inspecting
+        and {
+            "not_after": state.inspecting.ends.isoformat(),
+            "never": len(state.inspecting.excluded),
         },
         "wanted": len(state.wanted.names),
         "missing": list(state.missing),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sovproxy.usecases.ca.folder import CaFolder
 from sovproxy.usecases.ca.state import look, wanted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from sovproxy.usecases.ca.folder import CaFolder
     from sovproxy.usecases.ca.state import State
     from sovproxy.usecases.policy.judging import Judge
 
@@ -23,9 +22,9 @@ class CaWatch:
     """Looks at the CA in a folder, under a judge's policy."""
 
     def __init__(
-        self, path: Path, judge: Judge, clock: Callable[[], datetime] | None = None
+        self, folder: CaFolder, judge: Judge, clock: Callable[[], datetime] | None = None
     ) -> None:
-        self._folder = CaFolder(path)
+        self._folder = folder
         self._judge = judge
         self._clock = clock or (lambda: datetime.now(UTC))
         self._seen: tuple[object, ...] = ()

@@ -102,6 +102,7 @@ class Node:
         self.name = settings.node
         self.api_port = settings.api_port
         self.tunnel_grace = settings.tunnel_grace
+        self.upstream_ca = settings.upstream_ca_file
         self._api_url = settings.fleet_api_url
         self.judge = Judge(settings)
         self.authority = Authority(settings, self.judge)
@@ -247,13 +248,14 @@ class Node:
             return self.look(at._replace(chosen_by=ChosenBy.NODE), client)
         return passage
 
-    def count(self, passage: Passage, client: Client) -> None:
+    def count(self, passage: Passage, client: Client, *, decrypted: bool = False) -> None:
         """Count a connection that was let through and needs no event."""
         if passage.verdict.action is Action.OBSERVE:
             self.counters.observed += 1
         else:
             self.counters.passed += 1
-        self.recorder.count(rollup_key_of(passage.verdict, client.group))
+        self.counters.decrypted += decrypted
+        self.recorder.count(rollup_key_of(passage.verdict, client.group, decrypted=decrypted))
 
     def event(
         self,

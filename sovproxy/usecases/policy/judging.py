@@ -46,7 +46,7 @@ class Judge:
         """Those in force, from whoever knows them: the store in the API, the fleet on a node."""
         self._local = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir))
         self.atlas = self._local.load()
-        known = _known(self.atlas)
+        known = Known.of_atlas(self.atlas)
         applied = applied_path(settings.data_dir)
         self.policy_file = PolicyFile(settings.policy, known, applied=applied)
         self.databases = Databases.of(settings)
@@ -77,6 +77,11 @@ class Judge:
         if not self.exceptions.exist:
             return verdict
         return self.exceptions.lift(verdict, destination, clients, group, now)
+
+    @property
+    def undecrypted(self) -> frozenset[str]:
+        """Names that full inspection leaves alone, each with everything below it."""
+        return self._undecrypted
 
     @property
     def known(self) -> Known:
@@ -172,7 +177,7 @@ class Judge:
             log.warning("catalogue: the last good one stays in use:\n%s", error)
             return False
         self.atlas, self.geo, self._catalogue = atlas, geo, _index(atlas)
-        self.policy_file.refresh(_known(atlas))
+        self.policy_file.refresh(Known.of_atlas(atlas))
         self._enforce(self.policy_file.policy)
         log.info("a changed catalogue is in use: %d services", len(atlas.services))
         return True
@@ -200,10 +205,14 @@ class Judge:
         self._group_networks = PrefixIndex(networks)
         self._has_group_networks = bool(networks)
         self._refused = PrefixIndex((network, True) for network in policy.refused_networks)
+        self._undecrypted = _undecrypted(policy, self.atlas)
 
 
-def _known(atlas: Atlas) -> Known:
-    return Known.of(atlas.services.values(), atlas.operators.values(), atlas.powers)
+def _undecrypted(policy: Policy, atlas: Atlas) -> frozenset[str]:
+    if policy.full is None:
+        return frozenset()
+    listed = (atlas.undecrypted.get(category, frozenset()) for category in policy.full.never)
+    return frozenset().union(policy.full.domains, policy.internal_domains, *listed)
 
 
 def _index(atlas: Atlas) -> Catalogue:

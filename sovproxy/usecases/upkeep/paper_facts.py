@@ -71,9 +71,12 @@ def policy_facts(judge: Judge, checked: Checked, number: int, now: datetime) -> 
     yield Fact("policy.organisation.contact", tuple(filter(None, contact)))
     yield Fact("policy.trust_zone", text.trust_zone)
     yield Fact("policy.inspection", policy.inspection)
-    # `full` is refused by the policy's schema: nothing declares these, and papers would say so.
-    yield Fact("policy.full.purpose", {})
-    yield Fact("policy.full.never", ())
+    full = policy.full
+    shipped = tuple(judge.atlas.undecrypted) if full else ()
+    never = full.never if full else ()
+    yield Fact("policy.full.purpose", dict(full.purpose) if full else {})
+    yield Fact("policy.full.never", never)
+    yield Fact("policy.full.read", tuple(item for item in shipped if item not in never))
     yield Fact("policy.on_error", str(policy.on_error))
     yield Fact("policy.default", str(policy.default))
     yield Fact("policy.trust_recalled", policy.trust_recalled)

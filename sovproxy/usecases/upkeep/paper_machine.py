@@ -38,7 +38,7 @@ def machine_facts(
 
     Raises StoreUnavailable.
     """
-    yield from _ca_facts(CaFolder(settings.ca_folder), now)
+    yield from _ca_facts(CaFolder.of(settings), now)
     files = [settings.data_dir / name for name in KEY_FILES]
     months = sorted({month for path in files for month in _months(path)})
     days = retention_days
