@@ -46,25 +46,31 @@ def identity_for(node: Node, sni: str, passage: Passage | None) -> Identity | No
     return node.authority.identity(place.host)
 
 
-def inspecting_identity(node: Node, sni: str, passage: Passage) -> Identity | None:
+def inspecting_identity(node: Node, sni: str, passages: tuple[Passage, ...]) -> Identity | None:
     """What to show where a connection passes and may be decrypted; None where it is tunnelled.
 
-    Left alone is what the policy never decrypts, under the name of its CONNECT or of its TLS; what
-    the catalogue keeps; and what passes by permission, or is the administration's own.
+    `passages` are the verdicts on the CONNECT (or the address) and on the name in the TLS; each has
+    to permit it. Left alone is what the policy never decrypts, what the catalogue keeps, what
+    passes by permission, and what is the administration's own.
     """
-    verdict, asked = passage.verdict, passage.destination
-    if node.policy.full is None or not isinstance(asked, Destination):
-        return None
-    by_permission = verdict.acknowledged or verdict.exception
-    kept = verdict.service and verdict.service.stance == "keep"
-    if by_permission or kept or verdict.rule in SPARED_RULES:
-        return None
+    asked = passages[0].destination if passages else None
     said = read_host(sni) if sni else asked
-    if not isinstance(said, Destination) or not said.host:
+    if node.policy.full is None or not isinstance(said, Destination) or not said.host:
         return None
-    if asked.host and is_below(asked.host, node.judge.undecrypted):
+    if not all(_may_inspect(node, passage) for passage in passages):
         return None
     return node.authority.inspecting_identity(said.host)
+
+
+def _may_inspect(node: Node, passage: Passage) -> bool:
+    verdict, place = passage.verdict, passage.destination
+    if not isinstance(place, Destination) or verdict.acknowledged or verdict.exception:
+        return False
+    if verdict.rule in SPARED_RULES or is_below(place.host, node.judge.undecrypted):
+        return False
+    listing = node.judge.catalogue.hosts.find(place.host) if place.host else None
+    services = verdict.service, listing.service if listing else None
+    return not any(service and service.stance == "keep" for service in services)
 
 
 def start_tls(data: TlsData, identity: Identity) -> None:

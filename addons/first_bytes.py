@@ -78,9 +78,17 @@ def _read_plain(data: bytes) -> Speech:
         return Speech.VEILED
     if _HTTP_2_START.startswith(data) or _PROXY_START.startswith(data):
         return Speech.UNFINISHED
+    if data[0] in b"\r\n":
+        return _read_after_blank_lines(data.lstrip(b"\r\n"))
     if _METHOD.match(data) and not data.startswith(_SSH_START):
         return Speech.HTTP
     return Speech.UNFINISHED if _PART_OF_METHOD.match(data) else Speech.OTHER
+
+
+def _read_after_blank_lines(data: bytes) -> Speech:
+    """Servers skip them before a request (RFC 9112 §2.2); we do not read on, and let none past."""
+    speech = _read_plain(data) if data else Speech.UNFINISHED
+    return Speech.VEILED if speech is Speech.HTTP else speech
 
 
 def _read_socks5(data: bytes) -> Speech:

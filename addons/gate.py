@@ -130,6 +130,7 @@ class Gate:
         """Forget the verdict on a CONNECT that led nowhere: the next request has its own."""
         if session := self.sessions.get(flow.client_conn.id):
             session.passage, session.told = None, False
+            self._count(session)
 
     @guarded
     async def next_layer(self, data: proxy_layer.NextLayer) -> None:
@@ -143,7 +144,7 @@ class Gate:
             data.layer = layers.http(context)
             return
         if session.inspected:
-            data.layer = self._choose_inspected(data)
+            data.layer = self._choose_inspected(data, session)
             return
         first = first_bytes.read(data.data_client())
         if first.speech is Speech.UNFINISHED:
@@ -187,20 +188,18 @@ class Gate:
             self._count(session)
             return layers.http(context)
         if problem := UNSAID.get(speech):
-            if session.passage and session.passage.passes:
-                unsaid = Unreadable(session.passage.destination.label, problem)
-                session.passage = self.node.look(unsaid, session.client)
+            self._stop_unsaid(session, problem)
             return layers.Refuse(context)
         if session.passage and session.passage.passes:
             session.open = (session.passage, *session.open)
             if speech is Speech.TLS:
                 session.identity = authority.inspecting_identity(
-                    self.node, first.name, session.passage
+                    self.node, first.name, session.open
                 )
-            self._count(session, decrypted=session.identity is not None)
             if session.identity is None:
+                self._count(session)
                 return layers.tunnel(context)
-            session.inspected = True
+            session.inspected_as = session.open
             return layers.inspect(context, session.identity.host)
         if speech is Speech.TLS:
             session.identity = authority.identity_for(self.node, first.name, session.passage)
@@ -209,15 +208,25 @@ class Gate:
             return layers.terminate_tls(context)
         return layers.Refuse(context)
 
-    @staticmethod
-    def _choose_inspected(data: proxy_layer.NextLayer) -> proxy_layer.Layer:
+    def _choose_inspected(self, data: proxy_layer.NextLayer, session: Session) -> proxy_layer.Layer:
         """Requests are judged by what they name; other speech is relayed without a look at it."""
-        first = first_bytes.read(data.data_client())
-        if data.context.client.alpn or first.speech is Speech.HTTP:
-            return layers.http(data.context)
+        context, first = data.context, first_bytes.read(data.data_client())
+        if context.client.alpn or first.speech is Speech.HTTP:
+            return layers.http(context)
+        if problem := UNSAID.get(first.speech):
+            self._stop_unsaid(session, problem)
+            return layers.Refuse(context)
+        if context.server.error:
+            return layers.Refuse(context)
         if first.speech is Speech.UNFINISHED and not data.data_server():
             raise exceptions.AddonHalt
-        return layers.tunnel(data.context)
+        return layers.tunnel(context)
+
+    def _stop_unsaid(self, session: Session, problem: str) -> None:
+        """Let a tunnel that passed end as one that does not say where it goes."""
+        if session.passage and session.passage.passes:
+            unsaid = Unreadable(session.passage.destination.label, problem)
+            session.passage = self.node.look(unsaid, session.client)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Speak HTTP/1.1 where the client can: only there does closing a connection end it.
@@ -230,13 +239,19 @@ class Gate:
         if to_us or b"http/1.1" in client.alpn_offers:
             client.alpn = b"http/1.1"
         if session and session.inspected and client.alpn:
-            data.context.server.alpn_offers = [client.alpn]
+            client.alpn_offers = [client.alpn]  # and so are those towards the server
 
     def tls_start_client(self, data: tls.TlsData) -> None:
         """Show the identity that was chosen, before mitmproxy makes one of its own."""
         session = self.sessions.get(data.context.client.id)
         if session and session.identity:
             authority.start_tls(data, session.identity)
+
+    def tls_established_client(self, data: tls.TlsData) -> None:
+        """Count a connection as decrypted once it is."""
+        session = self.sessions.get(data.context.client.id)
+        if session and session.inspected:
+            self._count(session, decrypted=True)
 
     @guarded
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -362,9 +377,13 @@ class Gate:
             self._count(session)
         if session is None or session.told or session.passage is None or session.passage.passes:
             return
-        transport = Transport.HTTPS if session.ended_here else Transport.TCP
         event = self.node.event(
-            session.passage, session.client, Outcome.CLOSED, transport, kind=EventKind.DECISION
+            session.passage,
+            session.client,
+            Outcome.CLOSED,
+            Transport.HTTPS if session.decrypted else Transport.TCP,
+            kind=EventKind.DECISION,
+            decrypted=session.inspected,
         )
         await self.node.record(event)
 

@@ -20,6 +20,17 @@ class Refuse(layer.Layer):
             yield commands.CloseConnection(self.context.client)
 
 
+class InspectedTLS(ClientTLSLayer):
+    """Ends TLS with the client once there is TLS with the server, which may speak first."""
+
+    def start_tls(self) -> layer.CommandGenerator[None]:
+        """Begin with the server, also where mitmproxy would wait for a request (transparent)."""
+        server = self.context.server
+        if not server.tls_established and server.error is None:
+            yield from self.start_server_tls()
+        yield from super().start_tls()
+
+
 def tunnel(context: Context) -> layer.Layer:
     """Relay bytes as they are, undecrypted and unlogged."""
     return TCPLayer(context, ignore=True)
@@ -34,7 +45,7 @@ def inspect(context: Context, host: str) -> layer.Layer:
     """End TLS here and begin it anew towards the server, whose certificate has to be for `host`."""
     context.server.sni = host
     found = ServerTLSLayer(context)
-    found.child_layer = ClientTLSLayer(context)
+    found.child_layer = InspectedTLS(context)
     return found
 
 

@@ -25,7 +25,7 @@ from sovproxy.usecases.upkeep.resources import (
 from . import answers, layers
 from .admission import REASONS, Admission, refusal
 from .session import is_transparent
-from .stages import Held, Meter, Stage
+from .stages import AnswerMeter, Held, Meter, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -230,12 +230,27 @@ class Limits:
     # -- what hooks share ---------------------------------------------------------------------
 
     def enter(self, held: Held, stage: Stage) -> None:
-        """Take a connection to a stage, and give back what it held in the one before."""
+        """Take a connection to a stage, and give back what it held in the one before.
+
+        Where several requests go on at once, and pass, the stage of one is not the connection's.
+        """
+        if held.many:
+            stage = Stage.OPEN
         if held in self._deciding:
             self._deciding.discard(held)
             self._turns[held.key].release()
         self.handshakes += (stage is Stage.HANDSHAKE) - (held.stage is Stage.HANDSHAKE)
         held.enter(stage)
+
+    def bound_answers(self, held: Held, server: connection.Server) -> None:
+        """Read from a destination no more of an answer's head than the limit."""
+        transport = held.handler.transports.get(server)
+        if transport and isinstance(transport.reader, asyncio.StreamReader):
+            most = self.settings.answer_head_bytes
+            meter = AnswerMeter(
+                transport.reader, held, most, lambda: self._count("answer_head_bytes")
+            )
+            transport.reader = meter  # type: ignore[assignment]  # it reads like one
 
     def refuses_handshake(self) -> bool:
         """Whether there are as many TLS handshakes in flight as there may be; counted if so."""
@@ -298,6 +313,7 @@ class Progress:
             held.tunnel = True
             self._limits.enter(held, Stage.OPEN)
         elif isinstance(data.layer, ClientTLSLayer | ServerTLSLayer):
+            held.relays = isinstance(data.layer, ServerTLSLayer)
             if self._limits.refuses_handshake():
                 data.layer = layers.Refuse(data.context)
             else:
@@ -307,7 +323,11 @@ class Progress:
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         """Note that a handshake is done."""
-        self._enter(data.context.client, Stage.HEAD)
+        client = data.context.client
+        held = self._limits.held.get(client.id)
+        if held:
+            held.many = held.relays and client.alpn == b"h2"
+            self._limits.enter(held, Stage.HEAD)
 
     def http_connected(self, flow: http.HTTPFlow) -> None:
         """Note that a tunnel is there, in which nobody has said anything."""
@@ -318,8 +338,16 @@ class Progress:
         self._enter(flow.client_conn, Stage.IDLE)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Note whether a request's body is for us or for its destination."""
+        """Note whether a request's body is for us or for its destination, which is to answer."""
         self._enter(flow.client_conn, Stage.OPEN if flow.request.stream else Stage.BODY)
+        held = self._limits.held.get(flow.client_conn.id)
+        if held and flow.request.stream and not flow.request.is_http2:
+            held.heading = 0  # several answers at once, as in HTTP/2, are bounded by its library
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Note that the head of an answer is whole."""
+        if held := self._limits.held.get(flow.client_conn.id):
+            held.heading = None
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Note that a request is whole."""
@@ -344,16 +372,22 @@ class Progress:
     def error(self, flow: http.HTTPFlow) -> None:
         """Note that a request came to nothing."""
         self._enter(flow.client_conn, Stage.IDLE)
+        self.responseheaders(flow)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Go on as before the destination was connected to."""
-        held = self._limits.held.get(data.client.id)
-        if held and held.stage is Stage.CONNECTING:
-            self._limits.enter(held, held.before)
+        """Bound what comes from the destination, and go on as before it was connected to."""
+        if held := self._limits.held.get(data.client.id):
+            self._limits.bound_answers(held, data.server)
+        self._go_on(data)
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """Go on as before the destination was connected to."""
-        self.server_connected(data)
+        self._go_on(data)
+
+    def _go_on(self, data: ServerConnectionHookData) -> None:
+        held = self._limits.held.get(data.client.id)
+        if held and held.stage is Stage.CONNECTING:
+            self._limits.enter(held, held.before)
 
     def _enter(self, client: connection.Client, stage: Stage) -> None:
         held = self._limits.held.get(client.id)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from mitmproxy import ctx
 
+from . import authority
+
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler
 
@@ -53,10 +55,19 @@ class Rechecking:
         rules = self._rules_in_force()
         every, self._rules = rules != self._rules, rules
         for number, (client, session) in enumerate(tuple(self._sessions.items()), 1):
-            if session.open and (every or session.ends is not None or _by_leave(session)):
+            if every and session.inspected and not self._may_still_inspect(session):
+                _close(client)
+            elif session.open and (every or session.ends is not None or _by_leave(session)):
                 self._recheck(client, session)
             if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
+
+    def _may_still_inspect(self, session: Session) -> bool:
+        """Whether what is decrypted may be, under the rules of now."""
+        host = session.identity.host if session.identity else ""
+        at = self._node.client(session.client.address, session.client.name)
+        looked = tuple(self._node.look(one.destination, at) for one in session.inspected_as)
+        return authority.inspecting_identity(self._node, host, looked) is not None
 
     def _rules_in_force(self) -> tuple[object, int]:
         """What changes when any verdict may change other than by somebody's leave."""

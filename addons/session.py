@@ -25,11 +25,11 @@ class Session:
     `passage` is the verdict on the connection as a whole, once there is one; plain HTTP requests
     have their own. `identity` is what the client is shown where TLS ends here. `user` is the name
     that the client signed in with. `cleared` holds the addresses that may be connected to.
-    `ended_here` is true when TLS ends at this node, `inspected` when it goes on from here to a
-    server (`inspection: full`). `uncounted` is a passage that is counted once it is known whether
-    it is decrypted. `told` is true once an event says what the
-    client got. `open` holds what is let through at this moment, and `ends` when it is closed (by
-    the monotonic clock) if it may not go on.
+    `ended_here` is true when TLS ends at this node. `inspected_as` are the passages for which it is
+    decrypted and goes on to a server (`inspection: full`). `uncounted` is a passage that is counted
+    once it is known whether it is decrypted. `told` is true once an event says what the client got.
+    `open` holds what is let through at this moment, and `ends` when it is closed (by the monotonic
+    clock) if it may not go on.
     """
 
     client: Client
@@ -38,11 +38,16 @@ class Session:
     user: str = ""
     cleared: set[str] = field(default_factory=set)
     ended_here: bool = False
-    inspected: bool = False
+    inspected_as: tuple[Passage, ...] = ()
     uncounted: Passage | None = None
     told: bool = False
     open: tuple[Passage, ...] = ()
     ends: float | None = None
+
+    @property
+    def inspected(self) -> bool:
+        """Whether TLS goes on from here to a server."""
+        return bool(self.inspected_as)
 
     @property
     def decrypted(self) -> bool:

@@ -55,9 +55,10 @@ class Held:
 
     `key` is what counts as its address. `taken` are the bytes read in this stage, in `pieces`.
     `answer` is sent to one that is refused. `before` is the stage to go back to once `server` is
-    connected.
-    `tunnel` is true once bytes are relayed unread. `answered` is true while a request goes on that
-    has its answer already.
+    connected. `heading` counts what a destination sends before the head of its answer is whole;
+    None when no answer is awaited. `tunnel` is true once bytes are relayed unread. `answered` is
+    true while a request goes on that has its answer already. `relays` is true where TLS goes on to
+    a server, `many` where several requests go on at once there, so that no stage is one's own.
     """
 
     client: Client
@@ -70,7 +71,10 @@ class Held:
     pieces: int = 0
     before: Stage = Stage.IDLE
     server: Server | None = None
+    heading: int | None = None
     tunnel: bool = False
+    relays: bool = False
+    many: bool = False
     answered: bool = False
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -167,3 +171,28 @@ class Meter:
     def _is_over(self) -> bool:
         most = self._most(self._held)
         return most is not None and (self._held.taken > most or self._held.pieces > MAX_PIECES)
+
+
+class AnswerMeter:
+    """Reads from a destination in place of mitmproxy's reader.
+
+    An answer's head that is larger than `most` is where the connection ends; `over` is called then.
+    The bound is loose: bytes of a body count until mitmproxy has told that the head was whole.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, held: Held, most: int, over: Callable[[], None]
+    ) -> None:
+        self._reader, self._held = reader, held
+        self._most, self._over = most, over
+
+    async def read(self, size: int) -> bytes:
+        """Read at most `size` bytes; nothing at the end."""
+        data = await self._reader.read(size)
+        if self._held.heading is None:
+            return data
+        self._held.heading += len(data)
+        if self._held.heading <= self._most:
+            return data
+        self._over()
+        return b""

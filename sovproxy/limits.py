@@ -49,6 +49,9 @@ class Limits(BaseModel):
     )
     head_lines: Number = _limit(200, "Fields in a request's head.", "431")
     head_seconds: Seconds = _limit(30, "Until a request's head is whole.", "408")
+    answer_head_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * KIB)] = _limit(
+        1024 * KIB, "The head of an answer that a destination gives and the node reads.", "502"
+    )
     hello_bytes: Annotated[int, Field(ge=1024, le=1024 * KIB)] = _limit(
         64 * KIB, "What a client says first in a tunnel, until it is understood.", "closed"
     )

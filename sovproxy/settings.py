@@ -242,6 +242,11 @@ class Settings(BaseSettings):
         return self.ca_folder / "mitmproxy"
 
     @property
+    def store_key_file(self) -> Path:
+        """The key that seals secrets in the store (mode 0600); it is no part of the store."""
+        return self.data_dir / "store.key"
+
+    @property
     def bundle_key_file(self) -> Path:
         """The key that signs bundles for extensions (mode 0600)."""
         return self.data_dir / "fleet" / "bundle-key.pem"

@@ -12,6 +12,7 @@ from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
+from sovproxy.store.sealing import Seal
 from sovproxy.usecases.access.audit_chain import AuditWatch
 from sovproxy.usecases.access.oidc import Provider
 from sovproxy.usecases.access.oidc_settings import read_oidc
@@ -43,7 +44,8 @@ def app_of(settings: Settings) -> FastAPI:
     oidc, visio = read_oidc(settings), read_visio(settings)
     judge = Judge(settings)
     cache_bytes = settings.store_cache_mib * 1024 * 1024
-    store = open_store(settings.effective_store_url, cache_bytes=cache_bytes)
+    seal = Seal.of(settings.store_key_file)
+    store = open_store(settings.effective_store_url, cache_bytes=cache_bytes, seal=seal)
     exceptions = ExceptionsInForce(store)
     judge.exceptions = exceptions.read(datetime.now(UTC))
     desk = PolicyDesk(store, judge, settings.data_dir)

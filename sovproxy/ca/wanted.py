@@ -48,13 +48,14 @@ class Wanted:
     """The scopes to be permitted; `left_out` are patterns that no certificate should name.
 
     `by_address` are the ids of rules that may stop hosts which neither the catalogue nor a rule
-    names: those get no prompt. `inspects` is true where what passes is to be decrypted as well.
+    names: those get no prompt. `never` are names that are left alone where what passes is to be
+    decrypted as well; None where it is not.
     """
 
     scopes: tuple[Scope, ...]
     left_out: tuple[str, ...] = ()
     by_address: tuple[str, ...] = ()
-    inspects: bool = False
+    never: frozenset[str] | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -104,7 +105,6 @@ def find_wanted(
         scopes=tuple(_scopes([item for item in patterns if item.text in stopped], good, patterns)),
         left_out=tuple(sorted(bases - good)),
         by_address=tuple(_stopping(policy, unknown, powers, now)),
-        inspects=policy.inspection == "full",
     )
 
 

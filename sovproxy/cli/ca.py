@@ -252,7 +252,7 @@ def _lines(state: State) -> list[str]:
         lines.append(f"Issuing  {len(issuing.scopes)} CAs, {names} names, until {issuing.ends:%F}")
         lines.append(f"         at most {issuing.largest} bytes in an answer")
     if inspecting := state.inspecting:
-        told = f"speaks for all but {len(inspecting.excluded)} names"
+        told = f"speaks for all but {len(inspecting.never)} names"
         lines.append(f"Full     {told}, until {inspecting.ends:%F}")
     lines.append(f"Policy   may stop {len(wanted.names)} names")
     if wanted.left_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+SECRET_BYTES = 32
 
 
 def make_private_folder(folder: Path) -> None:
@@ -50,3 +52,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def load_secret(path: Path) -> bytes:
+    """A random secret of 32 bytes, made at first use (mode 0600). Raises OSError.
+
+    One of another length is replaced: whoever cannot lose it looks first.
+    """
+    try:
+        secret = path.read_bytes()
+    except FileNotFoundError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        secret = secrets.token_bytes(SECRET_BYTES)
+        make_private_folder(path.parent)
+        replace_private(path, secret)
+    return secret

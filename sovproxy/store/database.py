@@ -13,6 +13,7 @@ from sqlmodel import create_engine
 from sovproxy.errors import SovproxyError
 from sovproxy.store.hosts import HostBook
 from sovproxy.store.packing import CACHE_BYTES, ColumnCache
+from sovproxy.store.sealing import Seal
 from sovproxy.store.sorts import SortBook
 from sovproxy.store.tally import SeenBook
 from sovproxy.store.upgrade import UnusableStore, bring_up_to_date
@@ -52,8 +53,11 @@ class Store:
     audit need not wait for a batch of events.
     """
 
-    def __init__(self, engine: Engine, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, engine: Engine, cache_bytes: int = CACHE_BYTES, seal: Seal | None = None
+    ) -> None:
         self._engine = engine
+        self.seal = seal or Seal.passing()
         sqlite = engine.dialect.name == "sqlite"
         isolated = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine if sqlite else engine.execution_options(**isolated)
@@ -126,15 +130,16 @@ class Store:
         self._engine.dispose()
 
 
-def open_store(url: str, *, cache_bytes: int = CACHE_BYTES) -> Store:
+def open_store(url: str, *, cache_bytes: int = CACHE_BYTES, seal: Seal | None = None) -> Store:
     """Open the store at an SQLAlchemy URL, make its tables or bring them up to date.
 
-    `postgresql://` means psycopg. `cache_bytes` is the most that columns may take in memory.
+    `postgresql://` means psycopg. `cache_bytes` is the most that columns may take in memory, `seal`
+    what secrets are sealed with; who opens a store without one can neither read nor keep any.
 
     Raises UnusableStore for a bad URL or for tables of another version, StoreUnavailable if it
     cannot be reached.
     """
-    store = connect(url, cache_bytes)
+    store = connect(url, cache_bytes, seal)
     try:
         bring_up_to_date(store)
     except BaseException:
@@ -143,7 +148,7 @@ def open_store(url: str, *, cache_bytes: int = CACHE_BYTES) -> Store:
     return store
 
 
-def connect(url: str, cache_bytes: int = CACHE_BYTES) -> Store:
+def connect(url: str, cache_bytes: int = CACHE_BYTES, seal: Seal | None = None) -> Store:
     """As `open_store`, without a look at the tables."""
     try:
         parsed = _with_driver(make_url(url))
@@ -157,7 +162,7 @@ def connect(url: str, cache_bytes: int = CACHE_BYTES) -> Store:
         _prepare_sqlite(engine, parsed.database or "")
     elif engine.dialect.name != "postgresql":
         raise UnusableStore(f"the store must be SQLite or PostgreSQL, not {engine.dialect.name}")
-    return Store(engine, cache_bytes)
+    return Store(engine, cache_bytes, seal)
 
 
 def _with_driver(url: URL) -> URL:

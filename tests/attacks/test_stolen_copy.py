@@ -18,6 +18,7 @@ from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.settings import Settings
 from sovproxy.usecases.access import accounts
 from sovproxy.usecases.access.own_account import begin_second_factor, enrol_second_factor
+from sovproxy.usecases.access.sessions import find_session, open_session
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.access.workers import mint
 from tests.console.conftest import Site, an_event
@@ -48,11 +49,16 @@ def use(site) -> dict[str, str]:
     )
     secrets["password"] = PASSWORD
     secret, _ = begin_second_factor(services.store, admin)
+    secrets["second factor"] = secret
     totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)  # noqa: S303  # what apps read
     code = totp.generate(int(now.timestamp())).decode()
     given = {"password": PASSWORD, "secret": secret, "code": code, "keep_session": ""}
     for index, one in enumerate(enrol_second_factor(services.store, admin, now, **given)):
         secrets[f"recovery code {index}"] = one
+    secrets["ID token"] = "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl"
+    cookie, begun = open_session(services.store, admin, now, id_token=secrets["ID token"])
+    assert begun.id_token == find_session(services.store, cookie, now).id_token
+    secrets["its cookie"] = cookie
     secrets |= be_a_session(site)
     secrets |= be_a_worker(site, now)
     services.bundles.current()

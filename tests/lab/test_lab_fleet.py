@@ -8,7 +8,7 @@ import pytest
 
 from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
-from tests.lab.clients import NAVIGATION, TOKEN, curl
+from tests.lab.clients import NAVIGATION, TOKEN, connect, curl, read_all
 from tests.lab.proxies import wait_until
 from tests.lab.world import make_world
 
@@ -38,7 +38,8 @@ def nodes(start_shared_proxy, api, world):
 
 def join(start, api, world, name, **more):
     """Start a node that belongs to the API's fleet, and wait until it knows what is in force."""
-    proxy = start(world, settings={"SOVPROXY_NODE": name}, enrol=api.enrol, **more)
+    settings = {"SOVPROXY_NODE": name, "SOVPROXY_TUNNEL_GRACE": "1"}
+    proxy = start(world, settings=settings, enrol=api.enrol, **more)
     api.wait_for_node(name, current=True)
     return proxy
 
@@ -104,6 +105,20 @@ def test_an_exception_is_obeyed_by_both_nodes_and_so_is_its_end(nodes, api, pers
     api.revoke(granted)
     for node in nodes:
         wait_until(lambda node=node: person.open(node).is_prompt, "it is taken back", 15)
+
+
+def test_an_open_tunnel_ends_with_its_exception(nodes, api, person, origins):
+    paris = nodes[0]
+    granted = api.grant(paris.pseudonym(person.me), "zoom")
+    wait_until(lambda: person.passes(paris), "the exception is in force", 15)
+    client, answer = connect(paris, f"zoom.us:{origins.zoom.port}", me=person.me)
+    assert answer.status == 200
+    client.sendall(b"\x05still here")
+    assert client.recv(100) == b"\x05still here"
+    api.revoke(granted)
+    assert read_all(client) == b""
+    [closed] = paris.wait_for_events(person.me, outcome="closed")
+    assert (closed["host"], closed["action"]) == ("zoom.us", "block")
 
 
 def test_an_exception_of_one_client_is_nobody_elses(nodes, api, person, origins, authority):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import subprocess
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 from cryptography import x509
 
 from tests.lab import world as places
 from tests.lab.clients import connect, curl, get, read_all, read_answer, trusting
-from tests.lab.proxies import BIN, wait_until
+from tests.lab.namespaces import Namespace
+from tests.lab.origins import Origin
+from tests.lab.proxies import BIN, Proxy, wait_until
+from tests.lab.test_lab_http2 import h2_to
 from tests.lab.test_lab_warnings import Worker
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab-full")]
@@ -63,24 +69,31 @@ def ca_show(proxy):
     )
 
 
-@pytest.fixture(scope="module")
-def full(start_shared_proxy, tmp_path_factory, authority):
+def start_full(start, authority, folder):
     """A proxy under `inspection: full`; every spared name leads to the neutral origin."""
-    world = places.make_world(tmp_path_factory.mktemp("full") / "world")
+    world = places.make_world(folder / "world")
     world.write_policy("inspection: prompt\n", FULL)
     world.write_hosts(**dict.fromkeys(SPARED, places.NEUTRAL))
     settings = {"SOVPROXY_UPSTREAM_CA_FILE": str(authority.certificate)}
-
-    def enrol(proxy):
-        proxy.data.mkdir(parents=True)
-        proxy.settings |= make_root(proxy.data)
-
-    return start_shared_proxy(world, settings=settings, enrol=enrol)
+    return start(world, settings=settings, enrol=with_root)
 
 
-def speak(proxy, origin, host, request="", *, me="127.0.0.1", trust=(), alpn=()):
-    """The issuer's name that a client sees in a tunnel to `host`, and the answer it reads."""
-    client, answer = connect(proxy, f"{host}:{origin.port}", me=me)
+def with_root(proxy):
+    proxy.data.mkdir(parents=True)
+    proxy.settings |= make_root(proxy.data)
+
+
+@pytest.fixture(scope="module")
+def full(start_shared_proxy, tmp_path_factory, authority):
+    return start_full(start_shared_proxy, authority, tmp_path_factory.mktemp("full"))
+
+
+def speak(proxy, origin, host, request="", *, asked="", me="127.0.0.1", trust=(), alpn=()):
+    """The issuer's name that a client sees in a tunnel, and the answer it reads.
+
+    It asks for `asked` in its CONNECT, and for `host` in its TLS.
+    """
+    client, answer = connect(proxy, f"{asked or host}:{origin.port}", me=me)
     assert answer.status == 200, (host, answer)
     context = trusting(*trust, alpn=alpn)
     if not trust:
@@ -130,8 +143,21 @@ def test_never_decrypted(full, origins, authority, host, category):
     assert issuer == authority.root.subject.rfc4514_string()
 
 
-def test_what_the_catalogue_keeps_is_never_decrypted(full, origins):
-    issuer, _ = speak(full, origins.visio, "visio.numerique.gouv.fr")
+@pytest.mark.parametrize("asked", ["visio.numerique.gouv.fr", places.VISIO])
+def test_what_the_catalogue_keeps_is_never_decrypted(full, origins, asked):
+    host = "visio.numerique.gouv.fr"
+    issuer, _ = speak(full, origins.visio, host, asked=asked)
+    assert "full inspection" not in issuer
+
+
+@pytest.mark.parametrize("asked", ["neutral.example", places.NEUTRAL])
+def test_the_name_in_the_tls_is_enough_to_be_left_alone(full, origins, asked):
+    issuer, _ = speak(full, origins.neutral, "www.ameli.fr", asked=asked)
+    assert "full inspection" not in issuer
+
+
+def test_the_name_in_the_connect_is_enough_as_well(full, origins):
+    issuer, _ = speak(full, origins.neutral, "neutral.example", asked="www.ameli.fr")
     assert "full inspection" not in issuer
 
 
@@ -175,12 +201,7 @@ def test_a_server_that_nobody_vouches_for_is_not_reached(start_proxy, origins, t
     """Decryption must not hide from the worker that a certificate is bad."""
     world = places.make_world(tmp_path / "world")
     world.write_policy("inspection: prompt\n", FULL)
-
-    def enrol(proxy):
-        proxy.data.mkdir(parents=True)
-        proxy.settings |= make_root(proxy.data)
-
-    proxy = start_proxy(world, enrol=enrol)
+    proxy = start_proxy(world, enrol=with_root)
     request = get("neutral.example", f"/{SECRET}")
     _, answer = speak(proxy, origins.neutral, "neutral.example", request)
     assert answer.status == 502
@@ -207,16 +228,6 @@ def test_websockets_and_other_speech_are_relayed(full, origins):
         assert secure.recv(10) == b"ping"
 
 
-def test_decrypted_connections_are_counted_as_such(full, origins):
-    """They are in the rollups, so that the share on the console's first page is true."""
-    for _ in range(3):
-        speak(full, origins.neutral, "neutral.example")
-    wait_until(lambda: len(full.rollups()) > 1, "a flush", patience=60)
-    rollups = full.rollups()
-    assert sum(item["count"] for item in rollups if item["decrypted"]) >= 3
-    assert sum(item["count"] for item in rollups if not item["decrypted"]) >= len(SPARED)
-
-
 def test_a_bound_root_decrypts_nothing_and_says_why(start_proxy, origins, tmp_path):
     """The root that a node makes by itself is bound to the catalogue's names."""
     world = places.make_world(tmp_path / "world")
@@ -228,3 +239,112 @@ def test_a_bound_root_decrypts_nothing_and_says_why(start_proxy, origins, tmp_pa
     shown = ca_show(proxy)
     assert shown.returncode == 1
     assert re.search(r"nothing that passes is decrypted: the root .* is bound", shown.stderr)
+
+
+def test_a_proxy_behind_a_host_that_passes_is_not_asked(full, origins):
+    """CONNECT inside the TLS that we opened: mitmproxy refuses it, and nobody is reached."""
+    request = "CONNECT zoom.us:443 HTTP/1.1\r\nHost: zoom.us:443\r\n\r\n"
+    _, answer = speak(full, origins.neutral, "neutral.example", request)
+    assert answer.status == 400
+    assert all(not call.requests for call in origins.neutral.calls)
+    assert origins.zoom.hits == 0
+
+
+def test_a_client_that_speaks_http_2_only_is_served_and_judged(full, origins, me):
+    """As gRPC does; requests for another host on the same connection are judged one by one."""
+    client = h2_to(full, "neutral.example", origins.neutral.port, full.authority, me=me)
+    assert "Neutral" in client.ask("/").text
+    answer = client.ask("/j/1", ("accept", "text/html"), authority="zoom.us")
+    assert answer.status in {403, 451}
+    assert client.ask("/again").status == 200
+    asked = [request for call in origins.neutral.calls for request in call.requests]
+    assert asked == [b"/", b"/again"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"\r\n" + get("zoom.us").encode(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x05\x01\x00"],
+    ids=["a blank line", "HTTP/2 without ALPN", "SOCKS"],
+)
+def test_what_would_say_later_where_it_goes_is_closed_inside_tls_too(full, origins, me, first):
+    client, _ = connect(full, f"neutral.example:{origins.neutral.port}", me=me)
+    with trusting(full.authority).wrap_socket(client, server_hostname="neutral.example") as secure:
+        secure.sendall(first)
+        assert read_all(secure) == b""
+    assert all(not call.requests for call in origins.neutral.calls)
+    [event] = full.wait_for_events(me, 1)
+    assert (event["outcome"], event["decrypted"]) == ("closed", True)
+
+
+def test_when_the_rules_change_what_may_be_decrypted_no_longer_is_closed(
+    start_proxy, authority, origins, tmp_path
+):
+    """An open connection, too, and at once: `full.domains` gains the host."""
+    proxy = start_full(start_proxy, authority, tmp_path)
+    client, _ = connect(proxy, f"neutral.example:{origins.neutral.port}")
+    roots = trusting(proxy.authority)
+    with roots.wrap_socket(client, server_hostname="neutral.example") as secure:
+        secure.sendall(get("neutral.example").replace("close", "keep-alive").encode())
+        assert b"200 OK" in secure.recv(1000)
+        more = FULL.replace("[neutral-alone.example]", "[neutral.example]")
+        proxy.world.write_policy("inspection: prompt\n", more)
+        assert b"HTTP/1.1" not in read_all(secure)
+    issuer, answer = speak(proxy, origins.neutral, "neutral.example")
+    assert "full inspection" not in issuer
+    assert answer.status == 200
+    # They were counted as what they were: the share on the console's first page is true.
+    proxy.stop()
+    counted = {item["decrypted"]: item["count"] for item in proxy.rollups()}
+    assert counted[True] == 1
+    assert counted[False] >= 1
+
+
+class MailServer:
+    """Speaks first, inside TLS, as for IMAP; then repeats what it hears."""
+
+    def __init__(self, identity):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(identity)
+        self._listener = socket.create_server((places.NEUTRAL, 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        connection, _ = self._listener.accept()
+        with suppress(OSError), self._context.wrap_socket(connection, server_side=True) as secure:
+            secure.sendall(b"* OK ready\r\n")
+            while data := secure.recv(100):
+                secure.sendall(data)
+
+
+def test_a_gateway_decrypts_too_and_lets_servers_speak_first(tmp_path, authority):
+    """Transparent mode, where mitmproxy would wait for a request before it connects."""
+    identity = authority.issue("neutral.example")
+    world = places.make_world(tmp_path / "world")
+    world.write_policy("inspection: prompt\n", FULL)
+    trusted = {"SOVPROXY_UPSTREAM_CA_FILE": str(authority.certificate)}
+    proxy = Proxy(tmp_path / "data", world.settings | trusted, world=world)
+    proxy.redirected_from, proxy.arguments = "127.77.250.1", ("--mode", "transparent")
+    with_root(proxy)
+    space = Namespace()
+
+    def visit(port, said=b""):
+        client = socket.create_connection((places.NEUTRAL, port), 20, ("127.77.0.1", 0))
+        context = trusting(proxy.authority)
+        with context.wrap_socket(client, server_hostname="neutral.example") as secure:
+            secure.sendall(said)
+            heard = secure.recv(100)
+            secure.sendall(b"a NOOP\r\n")
+            return heard, secure.recv(100)
+
+    try:
+        origin = space.run(lambda: Origin(places.NEUTRAL, "Neutral", identity=identity))
+        mail = space.run(lambda: MailServer(identity))
+        space.redirect_to(proxy.port)
+        space.run(proxy.start)
+        answer, _ = space.run(visit, origin.port, get("neutral.example").encode())
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert space.run(visit, mail.port) == (b"* OK ready\r\n", b"a NOOP\r\n")
+    finally:
+        proxy.stop()
+        space.close()

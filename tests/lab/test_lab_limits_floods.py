@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -64,6 +65,25 @@ def silence(address: str = places.NEUTRAL):
     """A server that takes connections and never says anything; its port."""
     with socket.create_server((address, 0), backlog=64) as server:
         yield server.getsockname()[1]
+
+
+@contextmanager
+def endless(start: bytes, address: str = places.NEUTRAL):
+    """A server whose answer never ends; its port, and how many bytes it got rid of."""
+    sent: list[int] = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        connection.recv(65536)
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            while len(sent) < 1000:
+                connection.sendall(b"a" * 65536)
+                sent.append(65536)
+
+    with socket.create_server((address, 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], sent
 
 
 def is_served(node, origins) -> bool:
@@ -132,6 +152,26 @@ def test_slow_heads_end_and_hold_nobody_up(node, origins, me):
 def test_connections_without_a_word_are_closed(node, me):
     with many(node, 15, me) as clients:
         assert [read_all(client) for client in clients] == [b""] * 15
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 ", b""])
+def test_an_answer_whose_head_never_ends_is_cut_off(node, api, me, start):
+    """A malicious site could fill the node's memory by it."""
+    with endless(start) as (port, sent), open_socket(node, me) as client:
+        url = f"http://neutral.example:{port}/"
+        assert ask(client, get(f"neutral.example:{port}", url)).status == 502
+        assert len(sent) * 65536 < 8 * 1024 * 1024
+    wait_until(lambda: counted(api, "answer_head_bytes") > 0, "the heartbeat tells it")
+
+
+def test_an_answer_whose_body_is_large_passes(node, me):
+    with endless(b"HTTP/1.1 200 OK\r\n\r\n") as (port, sent), open_socket(node, me) as client:
+        client.sendall(get(f"neutral.example:{port}", f"http://neutral.example:{port}/").encode())
+        taken = 0
+        while taken < 20 * 1024 * 1024 and (data := client.recv(1 << 20)):
+            taken += len(data)
+        assert taken >= 20 * 1024 * 1024
+        assert len(sent) > 200
 
 
 def test_a_second_head_has_its_limits_too(node, origins, me):

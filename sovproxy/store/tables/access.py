@@ -11,8 +11,8 @@ class AccountRow(SQLModel, table=True):
 
     `password` is an argon2 hash in PHC form, or empty: then there is none yet, or the provider
     that `issuer` and `subject` name answers for this person. `totp` is the secret of the second
-    factor in base32, `totp_step` the last step (30 s) whose code was used, and `recovery` the
-    SHA-256 of each recovery code that is left, separated by spaces.
+    factor in base32, sealed, `totp_step` the last step (30 s) whose code was used, and `recovery`
+    the SHA-256 of each recovery code that is left, separated by spaces.
     """
 
     __tablename__ = "account"
@@ -68,7 +68,8 @@ class SessionRow(SQLModel, table=True):
     """A session of the console: the SHA-256 of its cookie's secret, and whose it is.
 
     `principal` is the public id of the token or the account that it began with, `agent` what the
-    browser called itself, and `id_token` what the OpenID provider wants to see at sign-out.
+    browser called itself, and `id_token` what the OpenID provider wants to see at sign-out, sealed
+    by the cookie's secret.
     """
 
     __tablename__ = "console_session"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from sovproxy.prompt.languages import mark
 from sovproxy.store import accounts as rows
+from sovproxy.store.sealing import BrokenSeal
 from sovproxy.store.times import microseconds
 from sovproxy.usecases.access import second_factor
 from sovproxy.usecases.access.accounts import (
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
     from sovproxy.store.tables import AccountRow
     from sovproxy.usecases.access.tokens import Principal
+
+log = logging.getLogger(__name__)
 
 BAD_SIGN_IN: Final = mark("Login name, password or code is wrong.")
 WRONG_PASSWORD: Final = mark("The present password is wrong.")
@@ -70,7 +74,7 @@ def sign_in(store: Store, login: str, password: str, code: str, now: datetime) -
         raise BadSignIn
     values: dict[str, Any] = {"last_sign_in": microseconds(now)}
     if row.totp:
-        values |= _spent(row, code, now)
+        values |= _spent(store, row, code, now)
     if needs_rehash(row.password):
         values["password"] = hash_password(password)
     if not rows.sign_in(store, row, values):
@@ -153,7 +157,8 @@ def enrol_second_factor(
         raise WrongCode
     codes = second_factor.new_recovery_codes()
     kept = " ".join(second_factor.recovery_digest(one) for one in codes)
-    values = {"totp": secret, "totp_step": step, "recovery": kept}
+    sealed = store.seal.close(secret, _purpose(row))
+    values = {"totp": sealed, "totp_step": step, "recovery": kept}
     _store_factor(store, principal, row, values, now, to="on", keep_session=keep_session)
     return codes
 
@@ -174,7 +179,7 @@ def remove_second_factor(
     row = check_password(store, principal, password)
     if row.totp:
         try:
-            _spent(row, code, now)
+            _spent(store, row, code, now)
         except BadSignIn:
             raise WrongCode from None
         values = {"totp": "", "totp_step": 0, "recovery": ""}
@@ -195,11 +200,23 @@ def _store_factor(
     rows.update_account(store, row.id, values, entry, end_sessions=True, keep_session=keep_session)
 
 
-def _spent(row: AccountRow, code: str, now: datetime) -> dict[str, Any]:
-    """What changes when a code of the second factor is used. Raises BadSignIn."""
-    step = second_factor.fitting_step(row.totp, code, row.totp_step, now)
-    if step is not None:
-        return {"totp_step": step}
+def _purpose(row: AccountRow) -> str:
+    return f"second factor of {row.id}"
+
+
+def _spent(store: Store, row: AccountRow, code: str, now: datetime) -> dict[str, Any]:
+    """What changes when a code of the second factor is used. Raises BadSignIn.
+
+    Without the key of the seal, as after a restore, recovery codes still do.
+    """
+    try:
+        secret = store.seal.open(row.totp, _purpose(row))
+    except BrokenSeal as error:
+        log.warning("%s: sign in with a recovery code, or have an admin reset it", error)
+    else:
+        step = second_factor.fitting_step(secret, code, row.totp_step, now)
+        if step is not None:
+            return {"totp_step": step}
     left = second_factor.without_code(row.recovery, code)
     if left is None:
         raise BadSignIn

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from sovproxy.events.text import clean_text
 from sovproxy.store import accounts as account_rows
 from sovproxy.store import sessions as rows
+from sovproxy.store.sealing import BrokenSeal, Seal
 from sovproxy.store.tables import SessionRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
@@ -29,6 +31,7 @@ LIFETIME: Final = timedelta(hours=8)
 IDLE: Final = timedelta(minutes=30)
 MAX_PER_PRINCIPAL: Final = 20
 MAX_AGENT: Final = 200
+SEALED_FOR: Final = "the provider"
 _TOUCH: Final = timedelta(minutes=1)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -75,7 +78,7 @@ def open_session(
         used=at,
         expires=at + LIFETIME // _MICROSECOND,
         agent=clean_text(agent, MAX_AGENT),
-        id_token=id_token,
+        id_token=_seal(secret).close(id_token, SEALED_FOR) if id_token else "",
     )
     rows.insert_session(store, row, MAX_PER_PRINCIPAL, at - IDLE // _MICROSECOND)
     return secret, _session(row, principal, secret, now)
@@ -168,7 +171,16 @@ def session_id(secret: str) -> str:
 
 def _session(row: SessionRow, principal: Principal, secret: str, used: datetime) -> Session:
     expires = from_microseconds(row.expires)
-    return Session(principal, csrf_token(secret), expires, used + IDLE, _key(row), row.id_token)
+    id_token = ""
+    if row.id_token:
+        with suppress(BrokenSeal):  # of an earlier version: signing out works without
+            id_token = _seal(secret).open(row.id_token, SEALED_FOR)
+    return Session(principal, csrf_token(secret), expires, used + IDLE, _key(row), id_token)
+
+
+def _seal(secret: str) -> Seal:
+    """What only the holder of the cookie opens: the store has the secret's SHA-256 alone."""
+    return Seal(hmac.new(secret.encode(), b"sovproxy seal", hashlib.sha256).digest())
 
 
 def _in_force(row: SessionRow, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from sovproxy.usecases.ca import life
 from sovproxy.usecases.ca.folder import CaFolder, ensure_confdir
 from sovproxy.usecases.ca.inspection import find_inspecting, forget_inspecting
 from sovproxy.usecases.ca.passphrase import known_passphrase
-from sovproxy.usecases.ca.state import State, look, must_renew, names_in, wanted_by
+from sovproxy.usecases.ca.state import NOT_INSPECTING, State, look, must_renew, names_in, wanted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,8 +76,8 @@ class Authority:
 
     def inspecting_identity(self, host: str) -> Identity | None:
         """What to show where a connection to `host` passes and is decrypted; None: it is not."""
-        leaves = self._inspecting
-        return leaves.find(host, self._clock()) if leaves else None
+        leaves, now = self._inspecting, self._clock()
+        return leaves.find(host, now) if leaves and now < leaves.signers.ends else None
 
     def refresh(self) -> None:
         """Follow files, policy and catalogue; renew what can be renewed. Nothing is raised."""
@@ -97,7 +97,7 @@ class Authority:
             self._follow_inspection(now)
         except (SovproxyError, OSError) as error:
             self._inspecting, self._due = None, now + TRIED_AGAIN
-            problems.append(f"`inspection: full`, but nothing that passes is decrypted: {error}")
+            problems.append(f"{NOT_INSPECTING}: {error}")
         self._warn(problems)
         if self._due == now + LOOKED_AT:
             self._told.intersection_update(problems)
@@ -108,8 +108,11 @@ class Authority:
             self._inspecting = None
             forget_inspecting(self._folder)
             return
+        if self._folder.has_own_inspection:
+            forget_inspecting(self._folder)
         found = find_inspecting(self._settings, self._folder, self._judge.undecrypted, now)
-        if not self._inspecting or found.to_pem() != self._inspecting.signers.to_pem():
+        known = self._inspecting.signers if self._inspecting else None
+        if known is None or (known.never, known.to_pem()) != (found.never, found.to_pem()):
             self._inspecting = Leaves(found, found.certificates[1:])
 
     def _follow(self, now: datetime) -> tuple[str, ...]:

@@ -56,10 +56,11 @@ class CaFolder:
     def __init__(self, path: Path, own_inspection_file: Path | None = None) -> None:
         self.path = path
         self.has_own_inspection = own_inspection_file is not None
+        self.made_inspection_file = path / "inspection.pem"
         self.root_file = path / "root.pem"
         self.root_key_file = path / "root-key.pem"
         self.issuing_file = path / "issuing.pem"
-        self.inspection_file = own_inspection_file or path / "inspection.pem"
+        self.inspection_file = own_inspection_file or self.made_inspection_file
         self.request_key_file = path / "request.pem"
         self.old_authority = path / OLD_AUTHORITY
 

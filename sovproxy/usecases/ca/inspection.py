@@ -10,11 +10,13 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidSignature
+
 from sovproxy.ca.certificates import BACKDATED, Signer, make_inspecting
 from sovproxy.ca.inspecting import Inspecting, read_inspecting
-from sovproxy.ca.issuing import bounds_of
+from sovproxy.ca.issuing import UnusableCertificate, bounds_of
 from sovproxy.ca.keys import kind_of, make_key, read_key
-from sovproxy.ca.names import is_name, shortest
+from sovproxy.ca.names import shortest
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import replace_private
 from sovproxy.usecases.ca.folder import read_bounded
@@ -22,7 +24,6 @@ from sovproxy.usecases.ca.life import CannotSign
 from sovproxy.usecases.ca.passphrase import known_passphrase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from cryptography import x509
@@ -34,61 +35,61 @@ log = logging.getLogger(__name__)
 
 
 def find_inspecting(
-    settings: Settings, folder: CaFolder, never: Iterable[str], now: datetime
+    settings: Settings, folder: CaFolder, never: frozenset[str], now: datetime
 ) -> Inspecting:
     """The CA that leaves `never` alone; made or renewed where that is needed and possible.
 
     Raises CannotSign, UnusableKey, UnusableCertificate, OSError.
     """
-    left_alone = shortest(filter(is_name, never))
-    if folder.has_own_inspection:
-        return read_in(folder, left_alone)
-    found = _read_ours(folder, left_alone)
-    if found and not _is_late(found, now):
-        return found
+    if folder.has_own_inspection or not _wants_another(folder, never, now):
+        return read_inspecting_in(folder, never)
     with folder.locked():
-        found = _read_ours(folder, left_alone)  # another process may have been faster
-        if found is None or _is_late(found, now):
-            found = _make(settings, folder, left_alone, now)
-    return found
+        if not _wants_another(folder, never, now):
+            return read_inspecting_in(folder, never)  # another process was faster
+        try:
+            return _make(settings, folder, never, now)
+        except CannotSign:
+            found = read_inspecting_in(folder, never)
+            if found.ends <= now:
+                raise
+            return found  # it is late, and good for some days
 
 
 def forget_inspecting(folder: CaFolder) -> None:
     """Delete the CA that was made here: a key without use is only a danger. Raises OSError."""
-    if not folder.has_own_inspection and folder.inspection_file.exists():
+    if folder.made_inspection_file.exists():
         with folder.locked():
-            folder.inspection_file.unlink(missing_ok=True)
-        log.info("the policy is not `inspection: full` any more: its CA was deleted")
+            folder.made_inspection_file.unlink(missing_ok=True)
+        log.info("the CA that was made for full inspection is not needed: it was deleted")
 
 
-def read_in(folder: CaFolder, never: frozenset[str] = frozenset()) -> Inspecting:
-    """Read what there is. Raises UnusableKey, UnusableCertificate, OSError."""
-    file = folder.inspection_file
-    return read_inspecting(read_bounded(file), file, never)
+def read_inspecting_in(folder: CaFolder, never: frozenset[str]) -> Inspecting:
+    """Read what there is; one that was made here has to be the root's, and to exclude `never`.
 
-
-def obstacle(folder: CaFolder) -> str:
-    """Why there is no CA for what passes, and what to do; empty if there is one."""
-    if folder.inspection_file.exists():
-        return ""
-    try:
+    Raises CannotSign if there is none, UnusableKey, UnusableCertificate, OSError.
+    """
+    file, never = folder.inspection_file, shortest(never)
+    if not folder.has_own_inspection and not file.exists():
         unbound_root(folder)
-    except (SovproxyError, OSError) as error:
-        return str(error)
-    return f"there is no {folder.inspection_file} yet: the node makes it when it runs"
-
-
-def _read_ours(folder: CaFolder, never: frozenset[str]) -> Inspecting | None:
-    """The CA in the folder, if it is the root's and leaves alone exactly what it should."""
-    if not folder.inspection_file.exists():
-        return None
+        raise CannotSign(f"there is no {file} yet: the node makes it")
+    found = read_inspecting(read_bounded(file), file, never)
+    if folder.has_own_inspection:
+        return found
     try:
-        found = read_in(folder, never)
         found.certificates[0].verify_directly_issued_by(folder.root())
-    except (SovproxyError, ValueError, TypeError) as error:
-        log.warning("%s is made anew: %s", folder.inspection_file, error or "another root's")
-        return None
-    return found if found.excluded == never else None
+    except (InvalidSignature, ValueError, TypeError):
+        raise UnusableCertificate(f"{file}: is not signed by {folder.root_file}") from None
+    if found.excluded != never:
+        raise UnusableCertificate(f"{file}: was made for another list of what is never decrypted")
+    return found
+
+
+def _wants_another(folder: CaFolder, never: frozenset[str], now: datetime) -> bool:
+    try:
+        return _is_late(read_inspecting_in(folder, never), now)
+    except SovproxyError as error:
+        log.info("%s", error)
+        return True
 
 
 def _is_late(found: Inspecting, now: datetime) -> bool:
@@ -99,10 +100,11 @@ def _make(settings: Settings, folder: CaFolder, never: frozenset[str], now: date
     signer = _signer(settings, folder)
     key = make_key(kind_of(signer.key))
     times = (now - BACKDATED, now + timedelta(days=settings.ca_days))
-    certificate = make_inspecting(signer, key, never, times)
-    made = Inspecting(key, (certificate,), never, excluded=never)
+    certificate = make_inspecting(signer, key, shortest(never), times)
+    left_alone = shortest(never)
+    made = Inspecting(key, (certificate,), left_alone, excluded=left_alone)
     replace_private(folder.inspection_file, made.to_pem())
-    log.info("a CA for full inspection was made; it leaves %d names alone", len(never))
+    log.info("a CA for full inspection was made; it leaves %d names alone", len(made.never))
     return made
 
 

@@ -13,7 +13,7 @@ from sovproxy.ca.issuing import bounds_of
 from sovproxy.ca.keys import UnusableKey, kind_of
 from sovproxy.ca.wanted import Wanted, find_wanted
 from sovproxy.errors import SovproxyError
-from sovproxy.usecases.ca.inspection import obstacle, read_in
+from sovproxy.usecases.ca.inspection import read_inspecting_in
 from sovproxy.usecases.ca.life import within
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROOT_WARNING: Final = timedelta(days=180)
 """A root that ends sooner is told of: workstations need the next one before."""
 
+NOT_INSPECTING: Final = "`inspection: full`, but nothing that passes is decrypted"
 _SHOWN = 5
 _NONE: Final = frozenset[str]()
 
@@ -56,7 +57,9 @@ class State:
 
 def wanted_by(judge: Judge, now: datetime) -> Wanted:
     """The names that the policy in force may stop."""
-    return find_wanted(judge.policy, judge.atlas.listings, judge.catalogue.powers, now.timestamp())
+    policy, atlas = judge.policy, judge.atlas
+    found = find_wanted(policy, atlas.listings, judge.catalogue.powers, now.timestamp())
+    return replace(found, never=judge.undecrypted) if policy.full else found
 
 
 def look(folder: CaFolder, wanted: Wanted, now: datetime) -> State:
@@ -70,19 +73,17 @@ def look(folder: CaFolder, wanted: Wanted, now: datetime) -> State:
     except (SovproxyError, OSError) as error:
         problems.append(str(error))
     state = _compare(folder, root, issuing, wanted, now, problems)
-    if not wanted.inspects:
+    if wanted.never is None:
         return state
-    if not (problem := obstacle(folder)):
-        try:
-            inspecting = read_in(folder)
-        except (SovproxyError, OSError) as error:
-            problem = str(error)
+    problem = ""
+    try:
+        inspecting = read_inspecting_in(folder, wanted.never)
+    except (SovproxyError, OSError) as error:
+        problem = str(error)
     if inspecting and inspecting.ends <= now:
         problem = f"{folder.inspection_file} ended on {inspecting.ends.date()}"
-    told = (f"`inspection: full`, but nothing that passes is decrypted: {problem}",)
-    return replace(
-        state, inspecting=inspecting, problems=state.problems + (told if problem else ())
-    )
+    told = (f"{NOT_INSPECTING}: {problem}",) if problem else ()
+    return replace(state, inspecting=inspecting, problems=state.problems + told)
 
 
 def _compare(  # noqa: PLR0917  # what there is, what is wanted, and when
@@ -160,7 +161,7 @@ def describe(state: State) -> dict[str, object]:
         "inspection": state.inspecting
         and {
             "not_after": state.inspecting.ends.isoformat(),
-            "never": len(state.inspecting.excluded),
+            "never": len(state.inspecting.never),
         },
         "wanted": len(state.wanted.names),
         "missing": list(state.missing),

@@ -14,6 +14,7 @@ from sovproxy.decide.verdict import Verdict
 from sovproxy.decide.words import Action
 from sovproxy.events.delivery import Delivery
 from sovproxy.events.event import EventKind, Outcome, Transport
+from sovproxy.events.files import load_secret
 from sovproxy.events.from_verdict import Carried, event_of, rollup_key_of
 from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.events.reader import SpoolReader
@@ -27,7 +28,7 @@ from sovproxy.usecases.ca.authority import Authority
 from sovproxy.usecases.nodes.membership import Member
 from sovproxy.usecases.nodes.resolving import Resolver
 from sovproxy.usecases.policy.judging import Judge
-from sovproxy.usecases.worker.acknowledging import Acknowledgements, Offers, load_secret
+from sovproxy.usecases.worker.acknowledging import Acknowledgements, Offers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -53,6 +53,7 @@ class Judge:
         self._catalogue = _index(self.atlas)
         self._generation = self.databases.generation()
         self.geo = self._open_geo()
+        self._categories: dict[str, frozenset[str]] = {}
         self._enforce(self.policy_file.policy)
 
     @property
@@ -200,19 +201,20 @@ class Judge:
         return self.databases.open_geo(self.atlas.operators_by_asn, self._clock())
 
     def _enforce(self, policy: Policy) -> None:
+        self._undecrypted = self._left_alone(policy)  # before the policy that may decrypt the rest
         self.decider = Decider(self._catalogue, policy)
         networks = [(net, group.id) for group in policy.groups for net in group.networks]
         self._group_networks = PrefixIndex(networks)
         self._has_group_networks = bool(networks)
         self._refused = PrefixIndex((network, True) for network in policy.refused_networks)
-        self._undecrypted = _undecrypted(policy, self.atlas)
 
-
-def _undecrypted(policy: Policy, atlas: Atlas) -> frozenset[str]:
-    if policy.full is None:
-        return frozenset()
-    listed = (atlas.undecrypted.get(category, frozenset()) for category in policy.full.never)
-    return frozenset().union(policy.full.domains, policy.internal_domains, *listed)
+    def _left_alone(self, policy: Policy) -> frozenset[str]:
+        """The names that full inspection leaves alone; a category that vanished keeps its names."""
+        self._categories |= self.atlas.undecrypted
+        if policy.full is None:
+            return frozenset()
+        listed = (self._categories[category] for category in policy.full.never)
+        return frozenset().union(policy.full.domains, policy.internal_domains, *listed)
 
 
 def _index(atlas: Atlas) -> Catalogue:

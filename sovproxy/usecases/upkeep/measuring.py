@@ -131,7 +131,7 @@ SPECS: Final = (
     Spec(
         "sovproxy_decrypted_share",
         "gauge",
-        "Connections decrypted to answer them, of all that the nodes counted; 0 to 1.",
+        "Connections decrypted, of all that the nodes counted; 0 to 1.",
     ),
     Spec(
         "sovproxy_node_events",

@@ -31,7 +31,6 @@ MOST_AHEAD = 31 * 86_400
 MAX_KEPT = 100_000
 MAX_TOKEN = 4096
 MAX_PATH = 2048
-SECRET_BYTES = 32
 
 
 class Refusal(StrEnum):
@@ -151,16 +150,3 @@ def _living(entries: dict[str, float], now: float) -> dict[str, float]:
         for key in sorted(living, key=living.__getitem__)[: excess + 1]:
             del living[key]
     return living
-
-
-def load_secret(path: Path) -> bytes:
-    """The node's secret, made at first use (mode 0600). Raises OSError."""
-    try:
-        secret = path.read_bytes()
-    except FileNotFoundError:
-        secret = b""
-    if len(secret) != SECRET_BYTES:
-        secret = secrets.token_bytes(SECRET_BYTES)
-        make_private_folder(path.parent)
-        replace_private(path, secret)
-    return secret

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sovproxy.events.files import load_secret
 from sovproxy.usecases.worker import acknowledging
 from sovproxy.usecases.worker.acknowledging import (
     MAX_PATH,
@@ -17,7 +18,6 @@ from sovproxy.usecases.worker.acknowledging import (
     Offers,
     Refusal,
     is_local_path,
-    load_secret,
 )
 
 ME, YOU = "2026-11.aaaabbbbccccdddd", "2026-11.ddddccccbbbbaaaa"
