@@ -7,6 +7,7 @@ FOLDER (default `dist/`). Equal sources make equal packages, byte for byte.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -46,10 +47,36 @@ def _build_one(target: Path, browser: str) -> Path:
             shutil.copytree(SOURCE / name, folder / name)
     shutil.copy(SOURCE / "managed_schema.json", folder)
     shutil.copy(ROOT / "sovproxy" / "prompt" / "static" / "prompt.css", folder / "pages")
+    _name_modules(folder / "pages" / "prompt.html")
     _write_json(folder / "manifest.json", _manifest(browser))
     for language in languages():
         _write_json(folder / "texts" / f"{language.code}.json", _texts(language))
     return _pack(folder, target / f"sovproxy-{browser}.zip")
+
+
+def _name_modules(page: Path) -> None:
+    """Name every module that a page's script needs, so that none waits for another to be read."""
+    text = page.read_text("utf-8")
+    [script] = re.findall(r'<script type="module" src="([^"]+)">', text)
+    first = page.parent / script
+    others = sorted(_modules_of(first) - {first})
+    places = [path.relative_to(page.parent, walk_up=True).as_posix() for path in others]
+    links = "".join(f'<link rel="modulepreload" href="{place}">\n' for place in places)
+    page.write_text(text.replace("<script ", f"{links}<script ", 1), "utf-8")
+
+
+def _modules_of(script: Path) -> set[Path]:
+    """A module and all that it imports, directly or not."""
+    found, waiting = set[Path](), [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            names = re.findall(
+                r'^(?:import|export) .*?"(\.[^"]+)";', path.read_text("utf-8"), re.MULTILINE
+            )
+            waiting += [(path.parent / name).resolve() for name in names]
+    return found
 
 
 def _texts(language: Language) -> dict[str, Any]:

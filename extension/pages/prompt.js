@@ -32,14 +32,16 @@ const REASONS = {
 async function show() {
   const url = safeLink(location.hash.slice(1)); // any site can open this page, with anything behind the #
   const keeper = new Keeper();
+  const languages = new Map(CODES.map((code) => [code, languageNamed(code)])); // read while it is judged
   const { destination, verdict, lifted } = await keeper.judge(url);
   const { policy } = (await keeper.decider()).knowledge;
-  const language = await languageNamed(readersCode(policy.language));
+  const language = await languages.get(readersCode(policy.language));
+  const others = await Promise.all(CODES.filter((code) => code !== language.code).map((code) => languages.get(code)));
   const host = destination.host || destination.address;
   if (verdict.passes || lifted) return pass(keeper, url);
   const shown = { url, host, verdict, policy, language };
   frame(shown);
-  document.getElementById("content").replaceChildren(...(await body(shown)));
+  document.getElementById("content").replaceChildren(...body(shown, others));
   await ask({ kind: "share" }); // something may have been granted meanwhile
   if ((await keeper.judge(url)).lifted) await leave(url, host);
 }
@@ -72,8 +74,7 @@ function frame({ verdict, policy, language }) {
     .replaceChildren(make("span", {}, `${say("Rule")} `, make("span.id", {}, verdict.rule)));
 }
 
-async function body(shown) {
-  const others = await Promise.all(CODES.filter((code) => code !== shown.language.code).map(languageNamed));
+function body(shown, others) {
   const { verdict, policy, language, host } = shown;
   const replies = [language, ...others].map((each) => [each, makeReply(verdict, policy, each, host)]);
   return [

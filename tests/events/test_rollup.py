@@ -6,10 +6,11 @@ import threading
 import pytest
 
 from sovproxy.decide.words import Action, Standing
+from sovproxy.events import rollup
 from sovproxy.events.event import Event, Rollup
 from sovproxy.events.reader import SpoolReader
 from sovproxy.events.recorder import Recorder, open_recorder
-from sovproxy.events.rollup import HOUR, MAX_WAITING, MINUTE, RollupCounter, RollupKey
+from sovproxy.events.rollup import HOUR, MINUTE, RollupCounter, RollupKey
 from sovproxy.events.spool import Spool, SpoolUnwritable
 
 KEY = RollupKey("g", "visio", ("FR",), Standing.SOVEREIGN, "FR", 16276, Action.ALLOW, "default")
@@ -140,16 +141,17 @@ def test_recording_without_a_spool_is_an_error_never_silence(tmp_path, make_even
         recorder.record_now(make_event())
 
 
-def test_what_waits_for_a_full_disk_is_bounded_and_every_connection_stays_counted():
+def test_what_waits_for_a_full_disk_is_bounded_and_every_connection_stays_counted(monkeypatch):
     """As many keys in each of sixty minutes; the disk is full all the time."""
+    monkeypatch.setattr(rollup, "MAX_WAITING", 1000)
     clock = Clock()
     counter = RollupCounter("n", clock=clock)
     for _ in range(60):
-        for number in range(500):
+        for number in range(50):
             counter.count(KEY._replace(asn=number + 1))
         counter.put_back(counter.take())
         clock.now += MINUTE
     waiting = counter.take()
-    assert len(waiting) <= MAX_WAITING + 60
-    assert sum(item.count for item in waiting) == 60 * 500
+    assert len(waiting) <= 1000 + 60
+    assert sum(item.count for item in waiting) == 60 * 50
     assert {item.service for item in waiting} == {"visio", "other"}

@@ -229,6 +229,8 @@ def write_version_1(path, events, rollups):
                 time: microseconds(getattr(record, time)),
                 "control": ",".join(record.control),
             }
+            if table == "rollup":
+                del row["decrypted"]  # which later versions count
             names = ",".join(f'"{name}"' for name in row)
             marks = ",".join("?" * len(row))
             statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
