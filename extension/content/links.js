@@ -1,7 +1,9 @@
 // Marks links to stopped services with a small flag and a menu. What the links mean, the background
 // decides; this file finds them and shows the answer. (A content script cannot import modules.)
 
-(() => {
+// The page comes first: all of this waits until it has nothing to do, and is compiled only then. (A
+// function in brackets that is called at once would be compiled while the page loads.)
+requestIdleCallback(() => {
   "use strict";
   const MAX_HOSTS = 200;
   const MAX_MARKS = 50;
@@ -161,11 +163,11 @@
   /** The page comes first: nothing of this is done while it has something to do, for a second at most. */
   const whenIdle = (act) => requestIdleCallback(act, { timeout: 1000 });
 
-  whenIdle(look);
+  look();
   let waiting = 0;
   new MutationObserver((changes) => {
     if (!changes.some(({ addedNodes }) => addedNodes.length)) return;
     clearTimeout(waiting);
     waiting = setTimeout(whenIdle, PAUSE, look);
-  }).observe(document.documentElement, { childList: true, subtree: true });
-})();
+  }).observe(document, { childList: true, subtree: true });
+}, { timeout: 1000 });

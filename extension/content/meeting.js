@@ -7,6 +7,6 @@
     event.preventDefault(); // says that it has arrived
     event.relatedTarget?.addEventListener("noticed", tell, { once: true });
   };
-  document.addEventListener("sovproxy-line", take, { once: true });
-  document.dispatchEvent(new Event("sovproxy-ready"));
+  window.addEventListener("sovproxy-line", take, { once: true });
+  window.dispatchEvent(new Event("sovproxy-ready"));
 })();
