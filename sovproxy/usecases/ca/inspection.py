@@ -48,7 +48,7 @@ def find_inspecting(
             return read_inspecting_in(folder, never)  # another process was faster
         try:
             return _make(settings, folder, never, now)
-        except CannotSign:
+        except SovproxyError:
             found = read_inspecting_in(folder, never)
             if found.ends <= now:
                 raise
