@@ -92,6 +92,7 @@ def test_a_client_hello_with_two_server_names_is_refused(proxy, origins):
 def test_a_body_for_a_name_that_does_not_resolve_fills_no_memory(proxy):
     before = proxy.memory()
     client = open_socket(proxy)
+    client.settimeout(4)  # nothing more is read from us: that is what we want
     client.sendall(b"POST http://nowhere.invalid/ HTTP/1.1\r\nHost: nowhere.invalid\r\n")
     client.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
     chunk = b"100000\r\n" + b"x" * MEGABYTE + b"\r\n"

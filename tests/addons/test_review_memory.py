@@ -17,11 +17,14 @@ from tests.lab.world import make_world
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 MEGABYTE = 1 << 20
+PATIENCE = 4.0
+"""Seconds without any progress after which nothing more is read from us: that is what we want."""
 
 
 def test_an_http_2_body_of_no_stated_length_fills_no_memory(proxy, origins, me):
     """HTTP/2 needs neither a length nor an encoding, so the fields do not tell how much comes."""
     client = h2_to(proxy, "zoom.us", origins.zoom.port, proxy.authority, me=me)
+    client.secure.settimeout(PATIENCE)
     before, stream, sent = proxy.memory(), client.send("/up", end=False), 0
     with suppress(OSError, h2.exceptions.ProtocolError):
         while sent < 80 * MEGABYTE and stream not in client.ended:
