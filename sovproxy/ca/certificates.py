@@ -170,6 +170,16 @@ def name_bounds(certificate: x509.Certificate) -> tuple[frozenset[str] | None, f
     return frozenset(map(str.lower, names)) if names else None, without
 
 
+def begin_of(certificates: Iterable[x509.Certificate]) -> datetime:
+    """When the last of them becomes valid."""
+    return max(item.not_valid_before_utc for item in certificates)
+
+
+def end_of(certificates: Iterable[x509.Certificate]) -> datetime:
+    """When the first of them ends."""
+    return min(item.not_valid_after_utc for item in certificates)
+
+
 def common_name(name: x509.Name) -> str:
     """What people read of a subject."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)

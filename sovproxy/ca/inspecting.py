@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 
-from sovproxy.ca.certificates import Signer, common_name, name_bounds
+from sovproxy.ca.certificates import Signer, begin_of, common_name, end_of, name_bounds
 from sovproxy.ca.issuing import (
     UnusableCertificate,
     certificates_pem,
@@ -58,12 +58,12 @@ class Inspecting:
     @property
     def begins(self) -> datetime:
         """When the last of the certificates becomes valid."""
-        return max(item.not_valid_before_utc for item in self.certificates)
+        return begin_of(self.certificates)
 
     @property
     def ends(self) -> datetime:
         """When the first of the certificates ends."""
-        return min(item.not_valid_after_utc for item in self.certificates)
+        return end_of(self.certificates)
 
     def to_pem(self) -> bytes:
         """Write the key, unencrypted, and the CA's certificate: a secret."""

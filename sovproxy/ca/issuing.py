@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sovproxy.ca.certificates import Signer, common_name, scope_of
+from sovproxy.ca.certificates import Signer, begin_of, common_name, end_of, scope_of
 from sovproxy.ca.keys import UnusableKey, key_pem, kind_of, read_key
 from sovproxy.ca.names import is_below, names_above
 from sovproxy.errors import SovproxyError
@@ -65,12 +65,12 @@ class Issuing:
     @property
     def begins(self) -> datetime:
         """When the last of them becomes valid."""
-        return max(item.not_valid_before_utc for item in self.certificates)
+        return begin_of(self.certificates)
 
     @property
     def ends(self) -> datetime:
         """When the first of them ends."""
-        return min(item.not_valid_after_utc for item in self.certificates)
+        return end_of(self.certificates)
 
     @property
     def largest(self) -> int:
