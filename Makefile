@@ -37,9 +37,8 @@ types: $(STAMPS)/test
 imports: $(STAMPS)/test
 	$(BIN)/lint-imports --no-cache
 
-# What fails beside other tests is run once more, alone and told so: two noisy cores are no fault of ours.
 unit: $(STAMPS)/test
-	$(BIN)/pytest -n 2 --dist loadfile || $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(STAMPS)/test  ## Print the figures: decisions per second, cost over bare mitmproxy
 	$(BIN)/python -m pytest bench --benchmark-columns=median,ops,rounds

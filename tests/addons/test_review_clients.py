@@ -86,7 +86,7 @@ def test_a_client_hello_with_two_server_names_is_refused(proxy, origins):
     raw[lengths : lengths + 2] = (int.from_bytes(raw[lengths : lengths + 2]) + more).to_bytes(2)
     client.sendall(raw)
     assert read_all(client) == b""
-    assert not origins.neutral.calls[0].first_bytes
+    assert not origins.neutral.wait_for_call().first_bytes
 
 
 def test_a_body_for_a_name_that_does_not_resolve_fills_no_memory(proxy):

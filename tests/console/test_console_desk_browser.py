@@ -150,7 +150,7 @@ def test_without_scripts_one_searches_marks_and_saves(tab):
         page.open("/events?last=7d")
         page.fill("#q", "service:slack -group:finance last:7d")
         page.click(".search-box button")
-        assert "without=group%3Afinance" in page.url
+        page.wait_for_url(lambda url: "without=group%3Afinance" in url)
         rows = page.locator("#rows tr").all_inner_texts()
         assert rows
         assert all("Slack" in text and "finance" not in text for text in rows)
