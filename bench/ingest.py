@@ -16,6 +16,7 @@ delivers 50,000 events more.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import random
 import secrets
@@ -39,6 +40,7 @@ from sovproxy.api.app import create_app
 from sovproxy.api.services import Services
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
+from sovproxy.events.segments import Limits
 from sovproxy.store.database import Store, open_store, sqlite_url
 from sovproxy.store.records import Stored, insert_columns, insert_records
 from sovproxy.store.times import microseconds
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
 BATCH = 5000
 ROUND = 10  # batches that are timed together
 SAMPLE = 500_000  # events that come as records
-HTTP_BATCH = 500  # what a node's delivery sends at once
 HTTP_EVENTS = 50_000
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAYS = 30
@@ -158,6 +159,8 @@ def through_the_store(store: Store, world: World, number: int) -> dict[str, int]
     Give events per second: of the median of the rounds, each of `ROUND` batches.
     """
     batches = list(world.batches(number))
+    gc.collect()
+    gc.freeze()  # what was drawn is none of the store's
     rounds = [batches[place : place + ROUND] for place in range(0, len(batches), ROUND)]
     took: dict[int, list[float]] = {1: [], 2: []}
     with ThreadPoolExecutor(2) as nodes:
@@ -179,11 +182,13 @@ def deliver(store: Store, batches: list[tuple[list[Event], list[Rollup]]]) -> No
 
 
 def through_http(client: httpx.Client, token: str, world: World) -> float:
-    """Deliver as nodes do; give events per second."""
+    """Deliver as a node does that has so many in its spool; give events per second."""
+    limits = Limits()
+    size = min(limits.records, limits.size // len(world.event(NOW).to_json()))
     bodies = []
-    for _ in range(HTTP_EVENTS // HTTP_BATCH):
-        lines = b",".join(world.event(NOW).to_json() for _ in range(HTTP_BATCH))
-        bodies.append(b'{"events":[%s]}' % lines)
+    for begin in range(0, HTTP_EVENTS, size):
+        share = range(begin, min(begin + size, HTTP_EVENTS))
+        bodies.append(b'{"events":[%s]}' % b",".join(world.event(NOW).to_json() for _ in share))
     headers = {"authorization": f"Bearer {token}"}
     begin = time.perf_counter()
     for body in bodies:

@@ -66,7 +66,7 @@ class Scan:
 class Limits:
     """How much is read at once."""
 
-    records: int = 500
+    records: int = 2000
     size: int = 1024 * 1024
 
     def reached(self, result: Scan, more: int) -> bool:

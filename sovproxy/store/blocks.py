@@ -12,7 +12,7 @@ until they are large enough. A block is never changed, only replaced by others.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import delete, select
@@ -80,12 +80,24 @@ class Reader:
 
 def times_of(block: Block, reader: Reader, chosen: Numbers | slice) -> Numbers:
     """The times (Unix µs) of chosen rows of a block."""
-    return reader.column(block, "time")[chosen].astype(np.int64) + block.first_time
+    return _times(block, reader.column(block, "time")[chosen])
 
 
 def seqs_of(block: Block, reader: Reader, chosen: Numbers | slice) -> Numbers:
     """The `seq` of chosen rows of a block."""
-    return block.last_seq - reader.column(block, "seq")[chosen].astype(np.int64)
+    return _seqs(block, reader.column(block, "seq")[chosen])
+
+
+def _times(block: Block, written: Numbers) -> Numbers:
+    return written.astype(np.int64) + block.first_time
+
+
+def _seqs(block: Block, written: Numbers) -> Numbers:
+    return block.last_seq - written.astype(np.int64)
+
+
+def _as_written(_block: Block, written: Numbers) -> Numbers:
+    return written
 
 
 def list_blocks(
@@ -129,20 +141,14 @@ def join_blocks(connection: Connection, cache: ColumnCache) -> None:
             add_block(connection, joined, level + 1)
 
 
-def whole_columns(reader: Reader, blocks: Iterable[Block]) -> dict[str, Numbers]:
+def whole_columns(reader: Reader, blocks: Sequence[Block]) -> dict[str, Numbers]:
     """All columns of some blocks, one after the other."""
-    parts: dict[str, list[Any]] = {name: [] for name in NAMES}
-    for block in blocks:
-        for name in NAMES:
-            parts[name].append(_whole(reader, block, name))
-    return {name: np.concatenate(found) for name, found in parts.items()}
-
-
-def _whole(reader: Reader, block: Block, name: str) -> Numbers:
-    everything = slice(None)
-    if name == "time":
-        return times_of(block, reader, everything)
-    return seqs_of(block, reader, everything) if name == "seq" else reader.column(block, name)
+    parts = {name: zip(blocks, reader.columns(blocks, name), strict=True) for name in NAMES}
+    whole = {"time": _times, "seq": _seqs}
+    return {
+        name: np.concatenate([whole.get(name, _as_written)(*part) for part in found])
+        for name, found in parts.items()
+    }
 
 
 def drop_blocks(connection: Connection, blocks: Iterable[Block]) -> None:

@@ -22,16 +22,26 @@ _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 
 
+class Repeated(Exception):
+    """Some of the records that were taken for new are stored; the transaction has failed."""
+
+
 def insert_new(
-    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
+    connection: Connection,
+    table: Table,
+    ids: Sequence[bytes],
+    columns: Mapping[str, Numbers],
+    *,
+    repeats: bool,
 ) -> Numbers:
     """Insert the records whose id is not stored yet, and give their places.
 
-    The caller has the lock of `Store.ingesting`: nobody else inserts now.
+    The caller has the lock of `Store.ingesting`: nobody else inserts now. On PostgreSQL all are
+    taken for new if the first is, unless `repeats`; raises Repeated if that was wrong.
     """
     if connection.dialect.name == "sqlite":
         return _insert_sqlite(connection, table, ids, columns)
-    return _copy_postgresql(connection, table, ids, columns)
+    return _copy_postgresql(connection, table, ids, columns, repeats=repeats)
 
 
 def _insert_sqlite(
@@ -48,48 +58,59 @@ def _insert_sqlite(
 
 
 def _copy_postgresql(
-    connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
+    connection: Connection,
+    table: Table,
+    ids: Sequence[bytes],
+    columns: Mapping[str, Numbers],
+    *,
+    repeats: bool,
 ) -> Numbers:
+    """Nearly always all are new, so they are written at once. A batch that is delivered again, as
+    its answer was lost, begins with what is stored: that is asked first, not tried, for what fails
+    is in PostgreSQL's log as an error."""
     if table is EVENTS:
         ensure_partitions(connection, columns["time"])
-    places = {item: place for place, item in reversed(list(enumerate(ids)))}
-    for item in _stored(connection, table, ids, columns):
-        places.pop(item, None)
-    new = np.sort(np.fromiter(places.values(), np.int64))
-    if new.size:
-        data = b"".join([ids[place] for place in new.tolist()])
-        kept = {name: column[new] for name, column in columns.items()}
-        _copy(connection, table, copy_format(table, data, kept))
+    new = np.arange(len(ids))
+    if repeats or len(set(ids)) < len(ids) or _stored(connection, table, ids[:1], columns):
+        places = {item: place for place, item in reversed(list(enumerate(ids)))}
+        for item in _stored(connection, table, ids, columns):
+            places.pop(item, None)
+        new = np.sort(np.fromiter(places.values(), np.int64))
+    kept = {name: column[new] for name, column in columns.items()}
+    rows = copy_format(table, [ids[place] for place in new.tolist()], kept)
+    try:
+        _copy(connection, table, rows)
+    except connection.dialect.loaded_dbapi.errors.UniqueViolation as error:
+        raise Repeated from error
     return new
 
 
 def _stored(
     connection: Connection, table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]
 ) -> list[bytes]:
-    """The ids that are stored already. The range of time spares most partitions."""
-    name = "time" if table is EVENTS else "start"
-    times = columns[name]
-    statement = (
-        f"SELECT uuid_send(id) FROM {table.name} "  # noqa: S608  # names of our own
-        f"WHERE id = ANY(%s::uuid[]) AND {name} BETWEEN %s AND %s"
-    )
-    values = (array(item.hex() for item in ids), int(times.min()), int(times.max()))
+    """The ids that are stored already. A range of time spares most partitions of events; for
+    rollups it would lead PostgreSQL to read all of that time, instead of those with the ids."""
+    statement = f"SELECT uuid_send(id) FROM {table.name} WHERE id = ANY(%s::uuid[])"  # noqa: S608  # a name of our own
+    values: tuple[object, ...] = (array(item.hex() for item in ids),)
+    if table is EVENTS:
+        times = columns["time"]
+        statement += " AND time BETWEEN %s AND %s"
+        values = (*values, int(times.min()), int(times.max()))
     return list(connection.exec_driver_sql(statement, values).scalars())
 
 
-def copy_format(table: Table, ids: bytes, columns: Mapping[str, Numbers]) -> bytes:
+def copy_format(table: Table, ids: Sequence[bytes], columns: Mapping[str, Numbers]) -> bytes:
     """Rows in PostgreSQL's binary form of COPY: each a count of fields, each field its length and
     its value, all of fixed length here, so that numpy can lay them out."""
     fields: list[tuple[str, Any]] = [("number of fields", ">i2")]
     for column in table.columns:
         kind = "S16" if column.name == "id" else _number_type(column)
         fields += [(f"{column.name} length", ">i4"), (column.name, kind)]
-    number = len(ids) // 16
-    rows = np.zeros(number, np.dtype(fields))
+    rows = np.zeros(len(ids), np.dtype(fields))
     rows["number of fields"] = len(table.columns)
     for column in table.columns:
         is_id = column.name == "id"
-        rows[column.name] = np.frombuffer(ids, "S16") if is_id else columns[column.name]
+        rows[column.name] = np.frombuffer(b"".join(ids), "S16") if is_id else columns[column.name]
         rows[f"{column.name} length"] = rows.dtype[column.name].itemsize
     return rows.tobytes()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Transport
 from sovproxy.store.blocks import add_block, join_blocks
 from sovproxy.store.bulk import take_numbers
-from sovproxy.store.insertion import insert_new
+from sovproxy.store.insertion import Repeated, insert_new
 from sovproxy.store.sorts import PLACES, Sort
 from sovproxy.store.tables import EVENTS, ROLLUPS
 from sovproxy.store.tally import add_numbers, add_seen, span_of
@@ -21,7 +21,7 @@ from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.store.words import KINDS, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
     from sovproxy.store.packing import Numbers
     from sovproxy.store.sorts import Snapshot, SortKey
-    from sovproxy.store.words import Span
+    from sovproxy.store.tally import Seen
+    from sovproxy.store.words import Known
 
 _EVENT_SORT: Final = Sort._fields[1:]
 _SERVICE, _ASN = PLACES["service"], PLACES["asn"]
@@ -57,14 +58,24 @@ def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Roll
 
 def insert_columns(store: Store, events: Batch, rollups: Batch) -> Stored:
     """As `insert_records`, of records as columns. Raises StoreUnavailable."""
+    try:
+        accepted = _insert(store, events, rollups, repeats=False)
+    except Repeated:
+        accepted = _insert(store, events, rollups, repeats=True)
+    return Stored(accepted, len(events.ids) + len(rollups.ids) - accepted)
+
+
+def _insert(store: Store, events: Batch, rollups: Batch, *, repeats: bool) -> int:
     with store.ingesting() as connection:
         store.sorts.refresh(connection)
-        writer = _Writer(connection, store)
-        kept = writer.keep_events(events) if events.ids else 0
-        counted = writer.keep_rollups(rollups) if rollups.ids else 0
+        writer = _Writer(connection, store, repeats=repeats)
+        if events.ids:
+            writer.keep_events(events)
+        if rollups.ids:
+            writer.keep_rollups(rollups)
+        accepted = writer.count()
     writer.remember()
-    accepted = kept + counted
-    return Stored(accepted, len(events.ids) + len(rollups.ids) - accepted)
+    return accepted
 
 
 @dataclass(slots=True)
@@ -85,9 +96,10 @@ class Batch:
 
 def _places[Key](keys: Iterable[Key]) -> tuple[list[Key], Numbers]:
     """The different keys, and for each key given its place among them."""
-    known: dict[Key, int] = {}
-    places = [known.setdefault(key, len(known)) for key in keys]
-    return list(known), np.array(places, np.int64)
+    listed = list(keys)
+    place_of = {key: place for place, key in enumerate(dict.fromkeys(listed))}
+    places = np.fromiter(map(place_of.__getitem__, listed), np.int64, len(listed))
+    return list(place_of), places
 
 
 def _event_batch(events: Sequence[Event]) -> Batch:
@@ -140,14 +152,16 @@ def _detail_text(detail: tuple[str, ...]) -> str:
 class _Writer:
     """Writes batches within one transaction, and remembers afterwards what it wrote."""
 
-    def __init__(self, connection: Connection, store: Store) -> None:
+    def __init__(self, connection: Connection, store: Store, *, repeats: bool) -> None:
         self._connection = connection
         self._store = store
-        self._words: list[tuple[str, Mapping[str, int], Mapping[str, Span]]] = []
-        self._seen: list[Mapping[tuple[str, str], Span]] = []
+        self._repeats = repeats
+        self._kept: list[_Kept] = []
+        self._words: list[tuple[str, Known]] = []
+        self._seen: Seen = {}
 
-    def keep_events(self, batch: Batch) -> int:
-        """Store events and count them; say how many were new."""
+    def keep_events(self, batch: Batch) -> None:
+        """Store events that are new."""
         first = take_numbers(self._connection, "event", len(batch.ids))
         columns = {
             "seq": np.arange(first, first + len(batch.ids)),
@@ -156,17 +170,14 @@ class _Writer:
             **{kind: self._word_numbers(kind, batch) for kind in KINDS},
             "port": batch.numbers["port"],
         }
-        new = insert_new(self._connection, EVENTS, batch.ids, columns)
-        if not new.size:
-            return 0
-        kept = {name: column[new] for name, column in columns.items()}
-        add_block(self._connection, kept)
-        join_blocks(self._connection, self._store.columns)
-        self._count(batch, kept["time"], kept["sort"], np.ones(len(new), np.int64), new)
-        return len(new)
+        new = insert_new(self._connection, EVENTS, batch.ids, columns, repeats=self._repeats)
+        if new.size:
+            add_block(self._connection, {name: column[new] for name, column in columns.items()})
+            join_blocks(self._connection, self._store.columns)
+        self._kept.append(_Kept(batch, new, columns["sort"][new], np.ones(len(new), np.int64)))
 
-    def keep_rollups(self, batch: Batch) -> int:
-        """Store rollups and count them; say how many were new."""
+    def keep_rollups(self, batch: Batch) -> None:
+        """Store rollups that are new."""
         first = take_numbers(self._connection, "rollup", len(batch.ids))
         columns = {
             "seq": np.arange(first, first + len(batch.ids)),
@@ -175,18 +186,30 @@ class _Writer:
             "sort": self._sorts(batch),
             "count": batch.numbers["count"],
         }
-        new = insert_new(self._connection, ROLLUPS, batch.ids, columns)
-        if new.size:
-            kept = {name: column[new] for name, column in columns.items()}
-            self._count(batch, kept["start"], kept["sort"], kept["count"], new)
-        return len(new)
+        new = insert_new(self._connection, ROLLUPS, batch.ids, columns, repeats=self._repeats)
+        self._kept.append(_Kept(batch, new, columns["sort"][new], columns["count"][new]))
+
+    def count(self) -> int:
+        """Count what was stored; say how many records it is."""
+        kept = [item for item in self._kept if item.new.size]
+        if not kept:
+            return 0
+        times, sorts, numbers = (
+            np.concatenate(parts)
+            for parts in zip(
+                *((item.times, item.sorts, item.numbers) for item in kept), strict=True
+            )
+        )
+        add_numbers(self._connection, self._store.columns, times, sorts, numbers)
+        self._seen = span_of(seen for item in kept for seen in item.seen())
+        add_seen(self._connection, self._store.seen.unnoted(self._seen))
+        return len(times)
 
     def remember(self) -> None:
         """Remember what was written, now that it is committed."""
-        for kind, ids, spans in self._words:
-            self._store.words.remember(kind, ids, spans)
-        for noted in self._seen:
-            self._store.seen.remember(noted)
+        for kind, new in self._words:
+            self._store.words.remember(kind, new)
+        self._store.seen.remember(self._seen)
 
     def _sorts(self, batch: Batch) -> Numbers:
         ids = self._store.sorts.ids(self._connection, batch.sorts)
@@ -194,24 +217,35 @@ class _Writer:
 
     def _word_numbers(self, kind: str, batch: Batch) -> Numbers:
         texts, places = batch.words[kind]
-        spans = dict(zip(texts, spans_of(places, batch.times, len(texts)), strict=True))
-        ids = self._store.words.ids(self._connection, kind, spans)
-        self._words.append((kind, ids, spans))
-        return np.array([ids[text] for text in texts], np.int64)[places]
+        spans = spans_of(places, batch.times, len(texts))
+        numbers, new = self._store.words.ids(self._connection, kind, texts, spans)
+        self._words.append((kind, new))
+        return np.array(numbers, np.int64)[places]
 
-    def _count(
-        self, batch: Batch, times: Numbers, sorts: Numbers, numbers: Numbers, new: Numbers
-    ) -> None:
-        add_numbers(self._connection, self._store.columns, times, sorts, numbers)
-        networks, places = _places((sort[_SERVICE], sort[_ASN]) for sort in batch.sorts)
-        spans = spans_of(places[batch.sort_places[new]], times, len(networks))
-        seen = []
+
+class _Kept(NamedTuple):
+    """What was new of a batch: the places in it, the sorts, and what each stands for."""
+
+    batch: Batch
+    new: Numbers
+    sorts: Numbers
+    numbers: Numbers
+
+    @property
+    def times(self) -> Numbers:
+        return self.batch.times[self.new]
+
+    def seen(self) -> Iterator[tuple[tuple[str, str], int, int]]:
+        """The services and networks, each with a first and last time."""
+        networks, places = _places((sort[_SERVICE], sort[_ASN]) for sort in self.batch.sorts)
+        spans = spans_of(places[self.batch.sort_places[self.new]], self.times, len(networks))
         for (service, asn), span in zip(networks, spans, strict=True):
-            if span[0] <= span[1]:  # else all records of it were there already
-                seen += [(("service", service), *span), (("asn", str(asn or "")), *span)]
-        noted = span_of(item for item in seen if item[0][1])
-        add_seen(self._connection, self._store.seen.unnoted(noted))
-        self._seen.append(noted)
+            if span[0] > span[1]:  # all records of it were there already
+                continue
+            if service:
+                yield ("service", service), *span
+            if asn:
+                yield ("asn", str(asn)), *span
 
 
 def spans_of(places: Numbers, times: Numbers, size: int) -> list[tuple[int, int]]:

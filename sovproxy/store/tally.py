@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import case, delete, literal_column, or_, select
+from sqlalchemy import case, delete, literal_column, or_, select, tuple_
 
 from sovproxy.store.bulk import chunks, insert_for, insert_rows, take_numbers
 from sovproxy.store.driver import read_bytes
@@ -89,13 +89,11 @@ def _write(
 def _join(connection: Connection, cache: ColumnCache, touched: list[tuple[int, int]]) -> None:
     """Join the tallies of each hour and day that was touched, where there are enough."""
     same: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
-    for seconds in (HOUR, DAY):
-        starts = [start for length, start in touched if length == seconds]
-        for chunk in chunks(starts):
-            query = select(TALLIES.c.id, TALLIES.c.start, TALLIES.c.level)
-            query = query.where(TALLIES.c.seconds == seconds, TALLIES.c.start.in_(chunk))
-            for number, start, level in connection.execute(query):
-                same[seconds, start, level].append(number)
+    columns = [TALLIES.c[name] for name in ("id", "seconds", "start", "level")]
+    for chunk in chunks(touched):
+        query = select(*columns).where(tuple_(TALLIES.c.seconds, TALLIES.c.start).in_(chunk))
+        for number, *place in connection.execute(query):
+            same[tuple(place)].append(number)
     for (seconds, start, level), ids in same.items():
         if len(ids) >= JOINED:
             parts = _load(connection, cache, ids)

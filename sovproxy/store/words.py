@@ -24,6 +24,8 @@ MAX_REMEMBERED: Final = 500_000  # of each kind
 HOUR_MICROSECONDS: Final = 3_600_000_000
 
 type Span = tuple[int, int]
+type Known = Mapping[str, tuple[int, int]]  # number and last time of words
+_UNKNOWN: Final = (0, -(2**63))
 
 
 def digest_of(kind: str, text: str) -> bytes:
@@ -44,29 +46,33 @@ class WordBook:
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, tuple[int, int]]] = {kind: {} for kind in KINDS}
 
-    def ids(self, connection: Connection, kind: str, spans: Mapping[str, Span]) -> dict[str, int]:
-        """The number of each word, by the first and last time of the events that name it.
+    def ids(
+        self, connection: Connection, kind: str, texts: Sequence[str], spans: Sequence[Span]
+    ) -> tuple[list[int], Known]:
+        """The number of each word, by the first and last time of the events that name it; and what
+        is to be remembered when the transaction is done.
 
-        New ones are written; the caller has the lock of `Store.ingesting`, and calls `remember`
-        when the transaction is done.
+        New ones are written; the caller has the lock of `Store.ingesting`.
         """
-        known, result, unsure = self._known[kind], {"": 0}, []
-        for text, (_, last) in spans.items():
-            found = known.get(text)
-            if found and last <= found[1] + HOUR_MICROSECONDS:
-                result[text] = found[0]
-            elif text:
-                unsure.append(text)
-        return result | _looked_up(connection, kind, {text: spans[text] for text in unsure})
+        known = self._known[kind]
+        found = [known.get(text, _UNKNOWN) for text in texts]
+        unsure = {
+            text: span
+            for text, span, (_, last) in zip(texts, spans, found, strict=True)
+            if span[1] > last + HOUR_MICROSECONDS and text
+        }
+        ids = _looked_up(connection, kind, unsure) if unsure else {}
+        both = zip(texts, found, strict=True)
+        numbers = [ids.get(text, number) for text, (number, _) in both]
+        return numbers, {text: (number, unsure[text][1]) for text, number in ids.items()}
 
-    def remember(self, kind: str, ids: Mapping[str, int], spans: Mapping[str, Span]) -> None:
+    def remember(self, kind: str, new: Known) -> None:
         """Remember what was committed."""
         with self._lock:
             known = self._known[kind]
-            for text, number in ids.items():
-                old, last = known.get(text), spans[text][1] if text else 0
-                is_later = old is None or old[0] != number or last > old[1] + HOUR_MICROSECONDS
-                if text and is_later:
+            for text, (number, last) in new.items():
+                old = known.get(text, _UNKNOWN)
+                if old[0] != number or last > old[1]:
                     known[text] = (number, last)
             if len(known) > MAX_REMEMBERED:
                 known.clear()
