@@ -12,7 +12,7 @@ import numpy as np
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import EventKind, Outcome
-from sovproxy.store.records import Batch
+from sovproxy.store.batches import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

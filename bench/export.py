@@ -11,7 +11,7 @@ from pathlib import Path
 from sovproxy.events.event import Event
 from sovproxy.events.export import ExportFormat
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.analysis.exporting import export
 from sovproxy.usecases.analysis.searching import FilterInput
 

@@ -13,7 +13,7 @@ from export import an_event
 
 from sovproxy.receivers import Begin, Body, SyslogReceiver
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.upkeep.forwarding import Forwarding
 
 

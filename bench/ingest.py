@@ -42,7 +42,8 @@ from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
 from sovproxy.events.segments import Limits
 from sovproxy.store.database import Store, open_store, sqlite_url
-from sovproxy.store.records import Stored, insert_columns, insert_records
+from sovproxy.store.deliveries import insert_columns, insert_records
+from sovproxy.store.gathering import Stored
 from sovproxy.store.times import microseconds
 from sovproxy.store.upkeep import store_size
 from sovproxy.usecases.access.tokens import Role, create_token

@@ -20,7 +20,7 @@ from ingest import NOW, World
 from sovproxy.policy.load import check_bytes
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_columns
+from sovproxy.store.deliveries import insert_columns
 from sovproxy.store.times import microseconds
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.simulating import Replay

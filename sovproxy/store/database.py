@@ -11,6 +11,7 @@ from sqlalchemy import event, exc, make_url
 from sqlmodel import create_engine
 
 from sovproxy.errors import SovproxyError
+from sovproxy.store.gathering import Queue
 from sovproxy.store.hosts import HostBook
 from sovproxy.store.packing import CACHE_BYTES, ColumnCache
 from sovproxy.store.sealing import Seal
@@ -70,6 +71,7 @@ class Store:
         self.hosts = HostBook()
         self.seen = SeenBook()
         self.columns = ColumnCache(cache_bytes)
+        self.deliveries = Queue()
 
     @property
     def dialect(self) -> str:

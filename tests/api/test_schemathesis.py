@@ -34,7 +34,7 @@ from sovproxy.api.openapi import openapi_document
 from sovproxy.api.start import app_of
 from sovproxy.events.event import Event
 from sovproxy.settings import Settings
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:

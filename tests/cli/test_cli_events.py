@@ -16,7 +16,7 @@ import pytest
 from sovproxy.events.event import Event
 from sovproxy.store.audit import list_entries
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.access.tokens import Role, authenticate
 
 NOW = datetime.now(UTC).replace(microsecond=0)

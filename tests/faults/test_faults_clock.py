@@ -17,7 +17,7 @@ from sovproxy.events.segments import Limits, Position, Stream, scan
 from sovproxy.events.spool import Spool, SpoolLimits
 from sovproxy.events.steady import SteadyClock
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.tables import EVENTS
 from sovproxy.usecases.worker.acknowledging import Acknowledgements, Offers
 from tests.events.conftest import COMPLETE, Event, make_event  # noqa: F401  # a fixture

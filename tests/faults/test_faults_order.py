@@ -14,9 +14,9 @@ from sovproxy.policy.applied import read_applied, write_applied
 from sovproxy.settings import Settings
 from sovproxy.store.bulk import take_numbers
 from sovproxy.store.database import open_store
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Filter
 from sovproxy.store.queries import numbered_arrivals
-from sovproxy.store.records import insert_records
 from sovproxy.store.tables import EXCEPTION_STEPS, EXCEPTIONS, ExceptionRow, ExceptionStepRow
 from sovproxy.store.times import microseconds
 from sovproxy.usecases.nodes.node import Node

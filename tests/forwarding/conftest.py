@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from sovproxy.events.event import Event
 from sovproxy.receivers import SyslogReceiver
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.upkeep.forwarding import Forwarding
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from sovproxy.events.event import Event, Rollup
 from sovproxy.store import excluding
 from sovproxy.store.database import open_store, sqlite_url
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet
 from sovproxy.store.queries import search
-from sovproxy.store.records import insert_records
 from sovproxy.usecases.analysis.searching import FilterInput
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 
 from sovproxy.events.event import Event
 from sovproxy.store import hosts
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Filter
 from sovproxy.store.queries import search
-from sovproxy.store.records import insert_records
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 

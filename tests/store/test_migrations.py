@@ -16,11 +16,11 @@ from sqlmodel import SQLModel
 from sovproxy.events.event import Event, Rollup
 from sovproxy.store.counting import count_facets, trend
 from sovproxy.store.database import UnusableStore, connect, open_store, sqlite_url
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.migrations import run
 from sovproxy.store.newness import new_values
 from sovproxy.store.queries import arrived_after, get_event, last_arrival, search
-from sovproxy.store.records import insert_records
 from sovproxy.store.upgrade import HEAD
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)

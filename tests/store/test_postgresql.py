@@ -12,10 +12,10 @@ from sqlalchemy import text
 from sovproxy.events.event import Event
 from sovproxy.store.counting import count_by
 from sovproxy.store.database import StoreUnavailable, open_store
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.partitions import WEEKS_AHEAD
 from sovproxy.store.queries import get_event, search
-from sovproxy.store.records import insert_records
 from sovproxy.store.retention import delete_old_events
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)

@@ -11,9 +11,9 @@ from sovproxy.decide.words import Action
 from sovproxy.events.event import Event, Rollup
 from sovproxy.store.counting import count_by
 from sovproxy.store.database import StoreUnavailable, UnusableStore, open_store, sqlite_url
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.queries import arrived_after, get_event, last_arrival, search
-from sovproxy.store.records import insert_records
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -115,7 +115,7 @@ INSERTER = """
 import sys
 from sovproxy.events.event import Event
 from sovproxy.store.database import open_store
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 store = open_store(sys.argv[1])
 accepted = duplicates = 0
 for line in sys.stdin.buffer:

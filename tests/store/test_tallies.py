@@ -12,10 +12,10 @@ import pytest
 from sovproxy.events.event import Event, Rollup
 from sovproxy.store.counting import Piece, count_by, count_facets, cut, trend
 from sovproxy.store.database import open_store, sqlite_url
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.newness import new_values
 from sovproxy.store.queries import search
-from sovproxy.store.records import insert_records
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
 from sovproxy.store.times import microseconds
 

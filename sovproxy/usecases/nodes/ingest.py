@@ -16,8 +16,8 @@ from pydantic_core import from_json, to_json
 from sovproxy.errors import SovproxyError
 from sovproxy.events.event import Event, Rollup  # noqa: TC001  # the models read them
 from sovproxy.events.text import clean_text
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.fleet import names_of_others
-from sovproxy.store.records import insert_records
 from sovproxy.store.times import microseconds
 from sovproxy.yamlfile import path_text
 

@@ -19,8 +19,8 @@ from sovproxy.events.text import clean_text
 from sovproxy.prompt.goon import MAX_DETAIL, REASONS
 from sovproxy.store import exceptions as exception_rows
 from sovproxy.store import fleet as fleet_rows
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.queries import get_event
-from sovproxy.store.records import insert_records
 from sovproxy.store.tables import AcknowledgementRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.tokens import MAY_SEE_EVENTS, Role

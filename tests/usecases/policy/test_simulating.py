@@ -10,7 +10,7 @@ from sovproxy.events.event import Event, Rollup
 from sovproxy.policy.load import check_bytes
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.simulating import Replay
 from sovproxy.usecases.policy.simulation import InvalidSimulation, SimulationInput

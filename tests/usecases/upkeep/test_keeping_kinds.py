@@ -11,7 +11,7 @@ from sovproxy.events.event import Event, Rollup, new_id
 from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.fleet.directory import Directory
 from sovproxy.store.chain import Anchor
-from sovproxy.store.records import insert_records
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.tables import (
     ACKNOWLEDGEMENTS,
     AUDIT,

@@ -14,9 +14,9 @@ from sovproxy.fleet.directory import Directory
 from sovproxy.store import exceptions as exception_rows
 from sovproxy.store import fleet as fleet_rows
 from sovproxy.store.audit import all_entries
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Filter
 from sovproxy.store.queries import search
-from sovproxy.store.records import insert_records
 from sovproxy.store.tables import AcknowledgementRow, ExceptionRow
 from sovproxy.usecases.access.audit_chain import check
 from sovproxy.usecases.access.tokens import (
