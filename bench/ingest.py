@@ -4,8 +4,8 @@
 fills an empty store: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 240,000
 hosts, 2,000 clients of one group each, popularity by Zipf, and a rollup to every 20 events. The
 last events come as records, in batches of 5,000, and are timed, by turns as one node delivers them
-and as two do at once; those before come as columns (`bulk.py`), by the same function. Then it asks
-each question some times through HTTP, and delivers 50,000 more events as nodes do. It prints
+and as eight do at once; those before come as columns (`bulk.py`), by the same function. Then it
+asks each question some times through HTTP, and delivers 50,000 more events as nodes do. It prints
 medians; making the events is not counted.
 
 Without `--url` the store is an SQLite file in a folder that is deleted at the end. A database at
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BATCH = 5000
-ROUND = 10  # batches that are timed together
-SAMPLE = 500_000  # events that come as records
+NODES = 8  # that deliver at once
+ROUND = 16  # batches that are timed together
+SAMPLE = 560_000  # events that come as records
 HTTP_EVENTS = 50_000
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAYS = 30
@@ -155,7 +156,7 @@ def fill(store: Store, world: World, number: int) -> None:
 
 
 def through_the_store(store: Store, world: World, number: int) -> dict[str, int]:
-    """Store records, as one node delivers them, and as two nodes do at once.
+    """Store records, as one node delivers them, and as several nodes do at once.
 
     Give events per second: of the median of the rounds, each of `ROUND` batches.
     """
@@ -163,16 +164,16 @@ def through_the_store(store: Store, world: World, number: int) -> dict[str, int]
     gc.collect()
     gc.freeze()  # what was drawn is none of the store's
     rounds = [batches[place : place + ROUND] for place in range(0, len(batches), ROUND)]
-    took: dict[int, list[float]] = {1: [], 2: []}
-    with ThreadPoolExecutor(2) as nodes:
+    took: dict[int, list[float]] = {1: [], NODES: []}
+    with ThreadPoolExecutor(NODES) as nodes:
         for place, round_ in enumerate(rounds):
-            writers = 1 + place % 2
+            writers = NODES if place % 2 else 1
             begin = time.perf_counter()
             shares = [round_[share::writers] for share in range(writers)]
             for done in [nodes.submit(deliver, store, share) for share in shares]:
                 done.result()
             took[writers].append((time.perf_counter() - begin) / len(round_))
-    names = {1: "store_events_per_second", 2: "store_events_per_second_two_nodes"}
+    names = {1: "store_events_per_second", NODES: f"store_events_per_second_{NODES}_nodes"}
     return {names[n]: round(BATCH / statistics.median(times)) for n, times in took.items() if times}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,6 +16,9 @@ from uuid_utils.compat import uuid7
 
 from sovproxy.decide.words import Action, Standing
 from sovproxy.events.text import clean_text
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 UUID_VERSION = 7
 MAX_CONTROL = 16
@@ -60,10 +63,15 @@ def new_id() -> UUID:
     return uuid7()
 
 
-def _cleaner(limit: int) -> BeforeValidator:
-    return BeforeValidator(
-        lambda value: clean_text(value, limit) if isinstance(value, str) else value
-    )
+def _text(limit: int) -> tuple[FieldInfo, BeforeValidator]:
+    """A bound, and before it what cleans and cuts; most texts need neither, and are many."""
+
+    def clean(value: object) -> object:
+        if isinstance(value, str) and (len(value) > limit or not value.isprintable()):
+            return clean_text(value, limit)
+        return value
+
+    return Field(max_length=limit), BeforeValidator(clean)
 
 
 def _version_7(value: UUID) -> UUID:
@@ -75,12 +83,13 @@ def _version_7(value: UUID) -> UUID:
 def _to_utc(value: datetime) -> datetime:
     if not 1970 < value.year < 9999:
         raise ValueError(f"a year from 1971 to 9998 is wanted, got {value.year}")
-    return value.astimezone(UTC)
+    # Nearly all are UTC already, and replacing takes a tenth of the time of converting.
+    return value.astimezone(UTC) if value.utcoffset() else value.replace(tzinfo=UTC)
 
 
 RecordId = Annotated[UUID, AfterValidator(_version_7)]
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-Name = Annotated[str, _cleaner(100), Field(max_length=100)]
+Name = Annotated[str, *_text(100)]
 Country = Annotated[str, Field(pattern=COUNTRY_PATTERN)]
 Location = Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9])?$")]
 Control = Annotated[tuple[Country, ...], Field(max_length=MAX_CONTROL)]
@@ -105,12 +114,12 @@ class Event(BaseModel):
     kind: EventKind
     client: Annotated[str, Field(pattern=CLIENT_PATTERN)] = ""
     group: Name = ""
-    host: Annotated[str, _cleaner(253), Field(max_length=253)] = ""
+    host: Annotated[str, *_text(253)] = ""
     address: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{0,45}$")] = ""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     action: Action
     rule: Name
-    reason: Annotated[str, _cleaner(500), Field(max_length=500)] = ""
+    reason: Annotated[str, *_text(500)] = ""
     service: Name = ""
     operator: Name = ""
     control: Control = ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sovproxy.store.batches import Batch
 
-MAX_TOGETHER: Final = 20_000  # records of deliveries that are stored together
+MAX_TOGETHER: Final = 25_000  # records of deliveries that are stored together
 
 
 @dataclass(frozen=True, slots=True)

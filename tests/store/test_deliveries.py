@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from sovproxy.decide.words import Action
 from sovproxy.events.event import Event, Rollup
 from sovproxy.store import gathering
@@ -60,10 +58,8 @@ def _waiting(store):
 
 def deliver_together(store, deliveries):
     """Deliver all while something else is stored; give the answers in their order."""
-    with ThreadPoolExecutor(len(deliveries)) as callers:
-        with held(store, len(deliveries)):
-            answers = [callers.submit(insert_records, store, *one) for one in deliveries]
-        return answers
+    with ThreadPoolExecutor(len(deliveries)) as callers, held(store, len(deliveries)):
+        return [callers.submit(insert_records, store, *one) for one in deliveries]
 
 
 def blocks(store):
