@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 BATCH = 5000
 NODES = 8  # that deliver at once
-ROUND = 16  # batches that are timed together
-SAMPLE = 560_000  # events that come as records
+ROUND = 32  # batches that are timed together
+SAMPLE = 640_000  # events that come as records
 HTTP_EVENTS = 50_000
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAYS = 30
@@ -160,19 +160,18 @@ def through_the_store(store: Store, world: World, number: int) -> dict[str, int]
 
     Give events per second: of the median of the rounds, each of `ROUND` batches.
     """
-    batches = list(world.batches(number))
-    gc.collect()
-    gc.freeze()  # what was drawn is none of the store's
-    rounds = [batches[place : place + ROUND] for place in range(0, len(batches), ROUND)]
     took: dict[int, list[float]] = {1: [], NODES: []}
     with ThreadPoolExecutor(NODES) as nodes:
-        for place, round_ in enumerate(rounds):
+        for place, begin in enumerate(range(0, number, ROUND * BATCH)):
+            round_ = list(world.batches(min(number - begin, ROUND * BATCH)))
+            gc.collect()
+            gc.freeze()  # what was drawn is none of the store's
             writers = NODES if place % 2 else 1
-            begin = time.perf_counter()
+            begun = time.perf_counter()
             shares = [round_[share::writers] for share in range(writers)]
             for done in [nodes.submit(deliver, store, share) for share in shares]:
                 done.result()
-            took[writers].append((time.perf_counter() - begin) / len(round_))
+            took[writers].append((time.perf_counter() - begun) / len(round_))
     names = {1: "store_events_per_second", NODES: f"store_events_per_second_{NODES}_nodes"}
     return {names[n]: round(BATCH / statistics.median(times)) for n, times in took.items() if times}
 
