@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sovproxy.usecases.access.accounts import AccountFacts
     from sovproxy.usecases.access.tokens import Principal
 
-app = typer.Typer(name="accounts", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="accounts", no_args_is_help=True, help=__doc__)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LoginArgument = Annotated[str, typer.Argument(metavar="LOGIN")]

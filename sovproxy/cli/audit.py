@@ -22,7 +22,7 @@ from sovproxy.usecases.access.auditing import Act, record_act
 if TYPE_CHECKING:
     from sovproxy.store.chain import Anchor, Checked
 
-app = typer.Typer(name="audit", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="audit", no_args_is_help=True, help=__doc__)
 
 
 @app.command()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sovproxy.ca.wanted import Wanted
 
 app = typer.Typer(
+    add_completion=False,
     name="ca",
     help="The CA for prompts: a root, and issuing CAs bound to the policy's names.",
     no_args_is_help=True,

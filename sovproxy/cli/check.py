@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sovproxy.decide.describe import Json
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def check(
     queries: Annotated[
         list[str], typer.Argument(metavar="HOST|URL|IP…", help="What to look at; `-`: from stdin.")

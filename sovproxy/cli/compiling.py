@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 app = typer.Typer(
-    name="compile", help="Print ready files for browsers and other engines.", no_args_is_help=True
+    add_completion=False,
+    name="compile",
+    help="Print ready files for browsers and other engines.",
+    no_args_is_help=True,
 )
 
 _EXTENSION_ID = re.compile(r"[a-p]{32}")

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 
 app = typer.Typer(
-    name="data", help="The GeoIP and ASN databases in use, and their age.", no_args_is_help=True
+    add_completion=False,
+    name="data",
+    help="The GeoIP and ASN databases in use, and their age.",
+    no_args_is_help=True,
 )
 
 

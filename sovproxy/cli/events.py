@@ -48,7 +48,7 @@ _ALL: Final = 2**53
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
-app = typer.Typer(name="events", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="events", no_args_is_help=True, help=__doc__)
 
 Filters = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
     from sovproxy.usecases.worker.exception_models import ExceptionDetail, ExceptionFacts
 
-app = typer.Typer(name="exceptions", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="exceptions", no_args_is_help=True, help=__doc__)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="The request's number.")]

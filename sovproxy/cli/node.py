@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 
+import typer
+
 from sovproxy.cli.exits import or_exit
 from sovproxy.events.files import make_private_folder
 from sovproxy.settings import Settings
 from sovproxy.usecases.ca.folder import ensure_confdir
 from sovproxy.usecases.upkeep.running import node_command
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def node() -> None:
     """Run the proxy alone (`sovproxy run` starts it beside the API).
 

@@ -46,7 +46,7 @@ def _to_text(paper: Paper, form: PaperFormat) -> str:
     return to_html(paper) if form is PaperFormat.HTML else to_markdown(paper)
 
 
-app = typer.Typer(name="papers", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="papers", no_args_is_help=True, help=__doc__)
 
 LangOption = Annotated[PaperLanguage, typer.Option("--lang", help="Language.")]
 FormatOption = Annotated[PaperFormat, typer.Option("--format", help="Markdown, HTML or JSON.")]

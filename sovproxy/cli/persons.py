@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sovproxy.store.database import Store
 
-app = typer.Typer(name="persons", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="persons", no_args_is_help=True, help=__doc__)
 
 Clients = Annotated[
     list[str], typer.Argument(metavar="PSEUDONYM…", help="As the worker's own data page shows.")

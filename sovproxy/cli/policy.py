@@ -28,7 +28,7 @@ FAILURE = 3
 
 _SHOWN = 500
 
-app = typer.Typer(name="policy", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="policy", no_args_is_help=True, help=__doc__)
 
 policy_life.register(app)
 

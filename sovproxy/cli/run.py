@@ -21,7 +21,10 @@ from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.notifying import notifier_of
 from sovproxy.usecases.upkeep.running import Supervisor, processes_of
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def run() -> None:
     """Start the proxy and the admin API on this machine, and keep them running.
 

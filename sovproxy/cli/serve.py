@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import typer
+
+from sovproxy.api.serving import serve
+from sovproxy.api.start import app_of
 from sovproxy.cli.exits import or_exit
 from sovproxy.settings import Settings
 from sovproxy.usecases.upkeep.notifying import notifier_of
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def api() -> None:
     """Serve the admin API alone (`sovproxy run` starts it beside the proxy)."""
-    from sovproxy.api.serving import serve  # noqa: PLC0415 - other commands start sooner without
-    from sovproxy.api.start import app_of  # noqa: PLC0415
-
     notifier = notifier_of()
     settings = or_exit(Settings)
     serve(or_exit(lambda: app_of(settings)), settings, notifier)

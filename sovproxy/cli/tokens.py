@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sovproxy.store.database import Store
     from sovproxy.usecases.access.tokens import TokenFacts
 
-app = typer.Typer(name="tokens", no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, name="tokens", no_args_is_help=True, help=__doc__)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
