@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="SOVPROXY_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         toml_file=os.environ.get("SOVPROXY_CONFIG"),
@@ -98,7 +99,7 @@ class Settings(BaseSettings):
     catalogue_dir: Path | None = Field(
         default=None,
         description="Folder with services and operators that add to the shipped ones; empty:"
-        " `catalogue` in the data directory.",
+        " `catalogue` in the data directory, and where that is missing, what the API tells.",
     )
 
     papers_file: Path | None = Field(

@@ -11,6 +11,7 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sovproxy.atlas.follow import OwnEntries  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.atlas.load import Atlas, load_atlas
 from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
@@ -86,6 +87,7 @@ class Services:
     clock: Callable[[], datetime] = _utc_now
     exception_days: Callable[[], int] = lambda: DEFAULT_MAX_DAYS
     local_catalogue: LocalCatalogue | None = None
+    own_entries: OwnEntries | None = None
     oidc: Provider | None = None
     public_url: str = ""
     bundles: Bundles | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sovproxy.api.app import create_app
 from sovproxy.api.services import DataAge, Services
+from sovproxy.atlas.follow import OwnEntries
 from sovproxy.console.app import mount_console
 from sovproxy.store.database import open_store
 from sovproxy.store.sealing import Seal
@@ -64,6 +65,7 @@ def app_of(settings: Settings) -> FastAPI:
             public_url=settings.public_url.rstrip("/"),
             exception_days=lambda: judge.policy.exception_days,
             local_catalogue=LocalCatalogue(settings.local_catalogue),
+            own_entries=OwnEntries(settings.local_catalogue),
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),

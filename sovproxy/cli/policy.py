@@ -40,9 +40,7 @@ def known_names() -> Known:
 
     Raises InvalidFile.
     """
-    settings = Settings()
-    atlas = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir)).load()
-    return Known.of_atlas(atlas)
+    return Known.of_atlas(CatalogueFolder.of(Settings()).load())
 
 
 @app.command()

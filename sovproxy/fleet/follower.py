@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from sovproxy.atlas.entries import Entries
     from sovproxy.fleet.outbox import Message, Outbox
 
 log = logging.getLogger(__name__)
@@ -56,14 +57,15 @@ PATHS: Final = {
 class NodeSide:
     """What the follower works with: the node's side of it. The functions run in its thread.
 
-    `adopt` puts a state in force, `report` says how the node is, `tidy` is called with every
-    heartbeat.
+    `lacks` tells whether entries of the catalogue must be fetched for a state; `adopt` puts it in
+    force, with those entries. `report` says how the node is, `tidy` is called with every heartbeat.
     """
 
     link: Callable[[], Link]
     outbox: Outbox
     state_file: Path
-    adopt: Callable[[Known], None]
+    lacks: Callable[[Known], bool]
+    adopt: Callable[[Known, Entries | None], None]
     report: Callable[[], Heartbeat]
     tidy: Callable[[], None]
 
@@ -158,7 +160,9 @@ class Follower:
         if state.common is None and not _continues(self.known.version, state.version):
             raise Unreachable("the API answered with a part of a state that is not known here")
         known = self.known.after(state, self._clock())
-        self._side.adopt(known)
+        lacks = self._side.lacks(known)
+        entries = await link.catalogue(known.common.catalogue) if lacks else None
+        self._side.adopt(known, entries)
         self.known = known
         save_known(self._side.state_file, known)
         if state.common:

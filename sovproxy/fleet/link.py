@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from sovproxy.errors import SovproxyError
 from sovproxy.events.text import clean_text
-from sovproxy.fleet.messages import State
+from sovproxy.fleet.messages import OwnCatalogue, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
+
+    from sovproxy.atlas.entries import Entries
 
 WAIT_SECONDS: Final = 25
 TIMEOUT: Final = httpx.Timeout(WAIT_SECONDS + 15.0, connect=5.0)
@@ -78,9 +80,22 @@ class Link:
         try:
             return State.model_validate_json(response.content)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            message = f"{path} answered with a state that does not fit: {first['loc']}"
-            raise Unreachable(f"{message}: {first['msg']}") from error
+            message = f"{path} answered with a state that does not fit: {_first(error)}"
+            raise Unreachable(message) from error
+
+    async def catalogue(self, digest: str) -> Entries:
+        """The administration's own entries in the version `digest`. Raises Unreachable."""
+        path = "/api/v1/fleet/catalogue"
+        response = await self._send("GET", path)
+        if not response.is_success:
+            raise Unreachable(_problem(response))
+        try:
+            found = OwnCatalogue.model_validate_json(response.content).entries()
+        except ValueError as error:
+            raise Unreachable(f"{path} answered with what does not fit: {_first(error)}") from error
+        if found.digest != digest:
+            raise Unreachable("the entries of the catalogue have changed meanwhile")
+        return found
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post JSON, and give the answer's JSON object. Raises Unreachable, Refused, Busy."""
@@ -100,6 +115,14 @@ class Link:
         except (httpx.HTTPError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise Unreachable(f"{self._url} cannot be reached: {reason}") from error
+
+
+def _first(error: ValueError) -> str:
+    """The first of what is wrong, without what arrived."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{first['loc']}: {first['msg']}"
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

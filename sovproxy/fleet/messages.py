@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from sovproxy.atlas.entries import MAX_BYTES, MAX_FILES, PATH_PATTERN, Entries, digest_of
 from sovproxy.decide.exceptions import Grant, Scope
 from sovproxy.events.event import CLIENT_PATTERN, RecordId, UtcTime
 from sovproxy.events.pseudonym import KEY_BYTES, MONTH
@@ -64,6 +65,7 @@ def _key(text: str) -> str:
     return text
 
 
+Digest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 Month = Annotated[str, StringConstraints(pattern=rf"^{MONTH}$")]
 Key = Annotated[str, StringConstraints(max_length=64), AfterValidator(_key)]
 
@@ -126,7 +128,9 @@ class Wanted(BaseModel):
 class Common(BaseModel):
     """What holds for all, apart from acknowledgements.
 
-    `worker_keys` sign the tokens of workers; `api_url` is where people reach the API, if it says.
+    `catalogue` is the version of the administration's own entries, which are asked for by
+    themselves; empty if there are none. `worker_keys` sign the tokens of workers; `api_url` is
+    where people reach the API, if it says.
     """
 
     model_config = Model
@@ -137,6 +141,29 @@ class Common(BaseModel):
     resolutions: Annotated[list[Wanted], Field(max_length=MAX_RESOLUTIONS)] = []
     worker_keys: Annotated[dict[Month, Key], Field(max_length=MAX_MONTHS)] = {}
     api_url: Annotated[str, StringConstraints(max_length=300, pattern=r"^$|^https?://")] = ""
+    catalogue: Digest = ""
+
+
+class OwnCatalogue(BaseModel):
+    """The administration's own entries: the files of their folder by path, and their version."""
+
+    model_config = Model
+
+    digest: Digest
+    files: Annotated[
+        dict[
+            Annotated[str, StringConstraints(pattern=PATH_PATTERN)],
+            Annotated[str, StringConstraints(max_length=MAX_BYTES)],
+        ],
+        Field(max_length=MAX_FILES),
+    ]
+
+    def entries(self) -> Entries:
+        """The same as files, named by what they are. Raises ValueError if the version is wrong."""
+        found = Entries(digest_of(self.files), self.files)
+        if found.digest != self.digest:
+            raise ValueError(f"the files are not those of the version {self.digest}")
+        return found
 
 
 class State(BaseModel):
@@ -204,6 +231,20 @@ class PolicyReport(BaseModel):
     problem: Told = ""
 
 
+class CatalogueReport(BaseModel):
+    """The administration's own entries in use at a node: their version, empty if there are none.
+
+    `own` tells that they lie in a folder of that machine, and are not what the API told. `problem`
+    says why others were refused there, or is empty.
+    """
+
+    model_config = Model
+
+    digest: Digest = ""
+    own: bool = False
+    problem: Told = ""
+
+
 class DataReport(BaseModel):
     """A database in use at a node: the day it was true (ISO, or empty), and if that is too old."""
 
@@ -239,6 +280,7 @@ class Heartbeat(BaseModel):
     mode: Word = Field(examples=["regular"])
     started: UtcTime
     policy: PolicyReport
+    catalogue: CatalogueReport = CatalogueReport()
     inspection: Literal["none", "prompt", "full"]
     state: Annotated[str, StringConstraints(pattern=rf"^$|{VERSION_PATTERN}")] = ""
     data: Annotated[list[DataReport], Field(max_length=16)] = []

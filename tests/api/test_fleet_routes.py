@@ -12,6 +12,10 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from sovproxy.api import feed
+from sovproxy.atlas import follow
+from sovproxy.atlas.entries import digest_of
+from sovproxy.atlas.follow import OwnEntries
+from sovproxy.atlas.load import SHIPPED
 from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.store.fleet import (
     acknowledgements_after,
@@ -88,6 +92,7 @@ def test_a_node_that_knows_nothing_is_told_everything_and_then_nothing(node):
         "worker_keys": {},
         "resolutions": [],
         "api_url": "",
+        "catalogue": "",
     }
     again = node.state(state["version"])
     assert (again.status_code, again.content) == (304, b"")
@@ -251,6 +256,34 @@ def test_the_first_keys_are_those_of_the_node_on_the_same_machine(tmp_path):
     own = Pseudonyms(tmp_path / "node" / "pseudonym-keys.json")
     known = own.of("10.0.0.7")
     assert fleet_keys(tmp_path, 183).of("10.0.0.7") == known
+
+
+def test_own_entries_of_the_catalogue_are_named_in_the_state_and_told_to_nodes(
+    services, serve, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(follow, "LOOK_SECONDS", 0)
+    folder = tmp_path / "catalogue"
+    server = serve(own_entries=OwnEntries(folder))
+    node = Node(server)
+    before = node.state().json()
+    assert before["common"]["catalogue"] == ""
+    operator = SHIPPED / "operators" / "adobe.yaml"
+    (folder / "operators").mkdir(parents=True)
+    (folder / "operators" / "adobe.yaml").write_bytes(operator.read_bytes())
+    state = node.state(before["version"]).json()
+    told = server.client.get("/api/v1/fleet/catalogue", headers=node.headers).json()
+    assert told["files"] == {"operators/adobe.yaml": operator.read_text("utf-8")}
+    assert told["digest"] == state["common"]["catalogue"] == digest_of(told["files"])
+
+    def listed(**report):
+        assert node.post("heartbeat", beat(catalogue=report)).status_code == 204
+        [found] = server.get("/api/v1/nodes", Role.ADMIN).json()["items"]
+        return found["state"], found["other_entries"]
+
+    assert listed(digest=told["digest"]) == ("ok", False)
+    assert listed() == ("problem", True)
+    assert listed(digest="0" * 64, own=True) == ("ok", True)
+    assert listed(digest=told["digest"], problem="services/x.yaml:1: no") == ("problem", False)
 
 
 def test_a_token_that_is_revoked_meanwhile_is_told_nothing(node, server, assert_problem):

@@ -35,6 +35,7 @@ MEANT = {
     ("GET", "/api/v1/check"): {"node", "worker", "analyst", "admin", "auditor"},
     ("POST", "/api/v1/check"): {"node", "worker", "analyst", "admin", "auditor"},
     ("GET", "/api/v1/counts"): {"analyst", "admin"},
+    ("GET", "/api/v1/fleet/catalogue"): {"node"},
     ("GET", "/api/v1/events"): {"analyst", "admin"},
     ("POST", "/api/v1/events"): {"node"},
     ("GET", "/api/v1/events/stream"): {"analyst", "admin"},

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sovproxy.atlas.entries import Entries, digest_of
 from sovproxy.fleet import follower as followers
 from sovproxy.fleet.counters import Counters
 from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, REFUSED, Follower, NodeSide
@@ -21,6 +22,7 @@ from sovproxy.fleet.outbox import Message, Outbox
 ME = "2026-11.aaaabbbbccccdddd"
 HEAD = "9f86d081884c7d65"
 STATE = "/api/v1/fleet/state"
+CATALOGUE = "/api/v1/fleet/catalogue"
 ASK = "/api/v1/exceptions"
 BEAT = "/api/v1/fleet/heartbeat"
 TOGETHER = "/api/v1/fleet/acknowledgements"
@@ -76,20 +78,22 @@ class Fellow:
     """A node's side that remembers what it was told."""
 
     def __init__(self, folder, url) -> None:
-        self.folder, self.adopted = folder, []
+        self.folder, self.adopted, self.entries = folder, [], Entries()
         self.outbox = Outbox(folder / "outbox")
         side = NodeSide(
             link=lambda: Link(url, lambda: "sov_token"),
             outbox=self.outbox,
             state_file=folder / "state.json",
+            lacks=lambda known: known.common.catalogue not in {"", self.entries.digest},
             adopt=self.adopt,
             report=self.report,
             tidy=lambda: None,
         )
         self.follower = Follower(side, load_known(folder / "state.json"))
 
-    def adopt(self, known: Known) -> None:
+    def adopt(self, known: Known, entries: Entries | None) -> None:
         self.adopted.append(known)
+        self.entries = entries or self.entries
 
     def report(self) -> Heartbeat:
         return Heartbeat(
@@ -166,6 +170,41 @@ def test_an_odd_answer_changes_nothing_and_is_asked_again(api, join, bad):
     assert fellow.adopted == []
     assert not (fellow.folder / "state.json").exists()
     api.answers[STATE] = (200, state(common=Common()))
+    eventually(lambda: fellow.adopted)
+
+
+def test_entries_of_the_catalogue_come_with_the_state_that_names_them(api, join):
+    told = {"services/meet.yaml": "id: meet\n"}
+    digest = digest_of(told)
+    api.answers[STATE] = (200, state(common=Common(catalogue=digest)))
+    api.answers[CATALOGUE] = (200, {"digest": digest, "files": told})
+    fellow = join()
+    eventually(lambda: fellow.adopted)
+    assert fellow.entries == Entries(digest, told)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (503, {"detail": "the store cannot be used now"}),
+        (200, b""),
+        (200, {"digest": "", "files": {}}),
+        (200, {"digest": "0" * 64, "files": {"services/meet.yaml": "id: meet\n"}}),
+        (200, {"digest": "0" * 64, "files": {"../../etc/x.yaml": ""}}),
+        (200, {"digest": "0" * 64, "files": {"services/../x.yaml": ""}}),
+        (200, {"digest": "0" * 64, "files": {"/services/x.yaml": ""}}),
+    ],
+    ids=str,
+)
+def test_a_state_is_not_adopted_without_the_entries_that_it_names(api, join, bad):
+    told = {"services/meet.yaml": "id: meet\n"}
+    digest = digest_of(told)
+    api.answers[STATE] = (200, state(common=Common(catalogue=digest)))
+    api.answers[CATALOGUE] = bad
+    fellow = join()
+    eventually(lambda: fellow.follower.failures >= 2)
+    assert fellow.adopted == []
+    api.answers[CATALOGUE] = (200, {"digest": digest, "files": told})
     eventually(lambda: fellow.adopted)
 
 

@@ -231,6 +231,73 @@ def test_an_applied_policy_reaches_every_node(nodes, api, world, person):
     wait_until(lambda: all(api.nodes()[name]["follows"] for name in ("paris", "lyon")), "reported")
 
 
+MEET = """\
+id: neutral-meet
+name: Neutral Meet
+category: videoconference
+operator: zoom-communications
+stance: replace
+hosts:
+  - names: [neutral.example]
+    source: the lab
+    as_of: 2026-11-23
+    verification: verified
+"""
+
+
+def test_local_entries_of_the_catalogue_reach_nodes_on_other_machines(
+    start_proxy, tmp_path, me, origins, authority
+):
+    world = make_world(tmp_path / "world")
+    api = Api(tmp_path / "api", world.settings)
+    api.start()
+    entry = "/catalogue/local/services/neutral-meet"
+    # Two machines: one without a folder of its own, one that has its own.
+    own = make_world(tmp_path / "own")
+    bare = {"SOVPROXY_CATALOGUE_DIR": "", "SOVPROXY_NODE": "nice", "SOVPROXY_TUNNEL_GRACE": "1"}
+    node = start_proxy(world, settings=bare, enrol=api.enrol)
+    stubborn = start_proxy(own, settings={"SOVPROXY_NODE": "metz"}, enrol=api.enrol)
+    person = Person(me, origins.neutral, "neutral.example", authority)
+    assert person.passes(node)
+
+    added = api.call(Role.ADMIN, "PUT", entry, json={"text": MEET})
+    assert added.status_code < 300, added.text
+    wait_until(lambda: person.open(node).status == 451, "it is stopped at the other machine", 15)
+    assert person.passes(stubborn)
+
+    # A policy may name what only the local entries know.
+    named = "  - id: named\n    when: {service: neutral-meet}\n    action: allow\n  - id: video\n"
+    text = world.policy.read_text().replace("  - id: video\n", named)
+    wish = {"text": text, "comment": "lab", "based_on": 0}
+    applied = api.call(Role.ADMIN, "POST", "/policy/apply", json=wish)
+    assert applied.status_code in {200, 201}, applied.text
+    wait_until(lambda: person.passes(node), "the policy that names it is obeyed", 15)
+
+    def told(name):
+        found = api.nodes()[name]
+        report = found["report"]["catalogue"]
+        return found["state"], found["other_entries"], report["own"], report["problem"]
+
+    wait_until(lambda: told("nice") == ("ok", False, False, ""), "it is reported", 15)
+    assert told("metz")[1:] == (True, True, "")
+
+    back = {"text": world.policy.read_text(), "comment": "lab", "based_on": 2}
+    again = api.call(Role.ADMIN, "POST", "/policy/apply", json=back)
+    assert again.status_code in {200, 201}, again.text
+    wait_until(lambda: person.open(node).status == 451, "the rule is gone", 15)
+
+    # What the node knows holds without the API, also when it starts anew.
+    api.kill()
+    node.stop()
+    node.start()
+    assert person.open(node).status == 451
+    api.start()
+    gone = api.call(Role.ADMIN, "DELETE", entry)
+    assert gone.status_code < 300, gone.text
+    wait_until(lambda: person.passes(node), "it passes again", 15)
+    api.kill()
+
+
 def test_without_the_api_a_node_that_starts_anew_still_obeys(
     start_proxy, tmp_path, world, person, me, origins, authority
 ):

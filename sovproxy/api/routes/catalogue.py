@@ -68,7 +68,7 @@ def entry(kind: Kind, entry_id: EntryId, services: ServicesDep) -> Entry:
 def put(
     kind: Kind, entry_id: EntryId, body: EntryInput, services: ServicesDep, principal: Admin
 ) -> None:
-    """Add an entry, or replace one whole; in use within two seconds on this machine.
+    """Add an entry, or replace one whole; in use within two seconds, at other nodes in three.
 
     Refused, with every problem and its line, unless shipped and local entries together still make
     a catalogue.

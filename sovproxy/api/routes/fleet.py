@@ -18,6 +18,7 @@ from sovproxy.fleet.messages import (  # FastAPI reads annotations
     VERSION_PATTERN,
     Heartbeat,
     NewAcknowledgements,
+    OwnCatalogue,
     Resolved,
     State,
 )
@@ -92,6 +93,14 @@ async def state(
     if told is None:
         return Response(status_code=304, headers=headers)
     return Response(told[1], media_type="application/json", headers=headers)
+
+
+@router.get("/fleet/catalogue")
+async def catalogue(request: Request, principal: Node) -> OwnCatalogue:
+    """Tell the administration's own entries of the catalogue, for nodes that lack this version."""
+    del principal
+    entries = await feed_of(request).use(lambda fleet: fleet.own_catalogue())
+    return OwnCatalogue(digest=entries.digest, files=dict(entries.files))
 
 
 @router.post("/fleet/heartbeat", status_code=204, response_class=Response)
@@ -171,6 +180,7 @@ def fleet_of(services: Services) -> Fleet:
         services.pseudonyms,
         services.workers,
         services.public_url,
+        services.own_entries,
     )
 
 

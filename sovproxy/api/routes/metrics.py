@@ -67,7 +67,7 @@ def facts_of(services: Services, sign_in_failures: int = 0) -> health.Facts:
     now = services.clock()
     return health.Facts(
         now=now,
-        store=health.store_facts(services.store, now),
+        store=health.store_facts(services.store, now, services.own_entries),
         forwarding=services.forwarding,
         data=services.data_ages(),
         policy_problem=services.policy_problem(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, Field
 
+from sovproxy.atlas.entries import Entries
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder, replace_private
 from sovproxy.events.pseudonym import Pseudonyms, months_ahead
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from sovproxy.atlas.follow import OwnEntries
     from sovproxy.fleet.messages import NewAcknowledgement
     from sovproxy.store.database import Store
     from sovproxy.store.tables import ExceptionRow
@@ -89,7 +91,8 @@ class Snapshot:
 @dataclass(slots=True)
 class Fleet:
     """What is in force for all nodes. `pseudonyms` holds the keys that all nodes make theirs with,
-    `workers` those that they sign workers' tokens with; `api_url` is where people reach the API.
+    `workers` those that they sign workers' tokens with; `api_url` is where people reach the API;
+    `entries` are the administration's own of the catalogue.
 
     Not safe to use from two threads at once.
     """
@@ -99,6 +102,7 @@ class Fleet:
     pseudonyms: Pseudonyms | None = None
     workers: WorkerKeys | None = None
     api_url: str = ""
+    entries: OwnEntries | None = None
     _last: Snapshot | None = None
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -111,16 +115,26 @@ class Fleet:
         marks = rows.read_marks(self.store, microseconds(now))
         keys = self._keys_at(now), self._worker_keys_at(now)
         last = self._last
-        if last is None or keys != _keys_of(last.common) or marks[:3] != last.marks[:3]:
-            common = self._common(now, marks, *keys)
+        told = (*keys, self.own_catalogue().digest)
+        if last is None or told != _told(last.common) or marks[:3] != last.marks[:3]:
+            common = self._common(now, marks, *told)
             head = hashlib.sha256(common.model_dump_json().encode()).hexdigest()[:16]
             self._last = last = Snapshot(marks, common, head)
         elif marks != last.marks:
             self._last = last = Snapshot(marks, last.common, last.head)
         return last
 
+    def own_catalogue(self) -> Entries:
+        """The administration's own entries that nodes are to have."""
+        return self.entries.present() if self.entries else Entries()
+
     def _common(
-        self, now: datetime, marks: rows.Marks, keys: dict[str, str], worker_keys: dict[str, str]
+        self,
+        now: datetime,
+        marks: rows.Marks,
+        keys: dict[str, str],
+        worker_keys: dict[str, str],
+        catalogue: str,
     ) -> Common:
         at = microseconds(now)
         granted = list_in_force(self.store, at)[:MAX_EXCEPTIONS]
@@ -132,6 +146,7 @@ class Fleet:
             resolutions=[Wanted(id=one, client=client) for one, client in wanted],
             worker_keys=worker_keys,
             api_url=self.api_url,
+            catalogue=catalogue,
         )
 
     def _policy(self) -> AppliedPolicy | None:
@@ -173,8 +188,8 @@ class Fleet:
         )
 
 
-def _keys_of(common: Common) -> tuple[dict[str, str], dict[str, str]]:
-    return common.pseudonym_keys, common.worker_keys
+def _told(common: Common) -> tuple[dict[str, str], dict[str, str], str]:
+    return common.pseudonym_keys, common.worker_keys, common.catalogue
 
 
 def _as_text(keys: Mapping[str, bytes]) -> dict[str, str]:
@@ -253,7 +268,8 @@ class KnownNode(BaseModel):
     """A node as it was last heard of. `conflict` tells that another token uses the same name.
 
     `follows` tells whether the applied policy is in force there; null when none is applied.
-    `behind` tells that it does not know the present policy and exceptions yet.
+    `behind` tells that it does not know the present policy and exceptions yet; `other_entries` that
+    it judges by other entries of the catalogue than the API's own.
     """
 
     id: int = Field(examples=[3])
@@ -264,6 +280,7 @@ class KnownNode(BaseModel):
     conflict: bool
     follows: bool | None
     behind: bool
+    other_entries: bool
     report: Heartbeat
 
 
@@ -288,7 +305,10 @@ def _known(row: NodeRow, now: datetime, snapshot: Snapshot, conflict: bool) -> K
     report = Heartbeat.model_validate_json(row.report)
     policy, last = snapshot.common.policy, from_microseconds(row.last)
     follows = None if policy is None else report.policy.version == policy.digest
-    trouble = conflict or report.policy.problem or follows is False
+    other_entries = report.catalogue.digest != snapshot.common.catalogue
+    problem = report.policy.problem or report.catalogue.problem
+    strayed = other_entries and not report.catalogue.own
+    trouble = conflict or problem or follows is False or strayed
     state = NodeState.PROBLEM if trouble else NodeState.OK
     return KnownNode(
         id=row.id or 0,
@@ -299,6 +319,7 @@ def _known(row: NodeRow, now: datetime, snapshot: Snapshot, conflict: bool) -> K
         conflict=conflict,
         follows=follows,
         behind=report.state.partition(".")[0] != snapshot.head,
+        other_entries=other_entries,
         report=report,
     )
 

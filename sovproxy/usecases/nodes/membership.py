@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from sovproxy.atlas.carried import carried_digest, remove_carried, write_carried
 from sovproxy.decide.exceptions import Exceptions
 from sovproxy.events.event import new_id
 from sovproxy.fleet.directory import Directory
 from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, RESOLUTION, Follower, NodeSide
 from sovproxy.fleet.kept import Known, load_known
 from sovproxy.fleet.link import Link
-from sovproxy.fleet.messages import DataReport, Heartbeat, PolicyReport
+from sovproxy.fleet.messages import CatalogueReport, DataReport, Heartbeat, PolicyReport
 from sovproxy.fleet.outbox import Message, Outbox, OutboxFull
 from sovproxy.fleet.quota import Quota
 from sovproxy.policy.applied import read_applied, remove_applied, write_applied
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from sovproxy.atlas.entries import Entries
     from sovproxy.events.delivery import Delivery
     from sovproxy.events.pseudonym import Pseudonyms
     from sovproxy.events.spool import SpoolCounters
@@ -81,7 +83,15 @@ class Member:
         outbox = Outbox(folder / "outbox")
         state_file = folder / "state.json"
         known = load_known(state_file)
-        side = NodeSide(self._link, outbox, state_file, self._adopt, self._report, self._tidy)
+        side = NodeSide(
+            link=self._link,
+            outbox=outbox,
+            state_file=state_file,
+            lacks=self._lacks_entries,
+            adopt=self._adopt,
+            report=self._report,
+            tidy=self._tidy,
+        )
         self.outbox = outbox
         self.follower = Follower(side, known)
         if known.version:
@@ -134,10 +144,23 @@ class Member:
         token_file = settings.node_token_file
         return Link(settings.fleet_api_url, lambda: read_token(token_file), settings.fleet_ca_file)
 
-    def _adopt(self, known: Known) -> None:
-        """Put in force what the API tells. Raises OSError, UnusableKeys."""
+    def _lacks_entries(self, known: Known) -> bool:
+        """Whether the catalogue's entries of a state are not here, and are needed here."""
+        wanted = known.common.catalogue
+        is_here = self._judge.entries.is_own or carried_digest(self._settings.data_dir) == wanted
+        return bool(wanted) and not is_here
+
+    def _adopt(self, known: Known, entries: Entries | None) -> None:
+        """Put in force what the API tells. Raises OSError, UnusableKeys.
+
+        Entries of the catalogue come before the policy, which may name them.
+        """
         before = self.follower.known.common
         self._obey(known)
+        if entries:
+            write_carried(self._settings.data_dir, entries)
+        elif not known.common.catalogue or self._judge.entries.is_own:
+            remove_carried(self._settings.data_dir)
         if known.common is not before:
             self._follow_policy(before, known.common)
         self._answer(known.common)
@@ -206,6 +229,7 @@ class Member:
             mode=self._settings.proxy_mode,
             started=self._started,
             policy=self._policy_report(),
+            catalogue=self._catalogue_report(),
             inspection=self._judge.policy.inspection,
             state=self.follower.known.version,
             data=[DataReport(name=one.kind, as_of=one.built, stale=one.stale) for one in statuses],
@@ -214,6 +238,10 @@ class Member:
             counters=self._counters,
             memory=resident_bytes(),
         )
+
+    def _catalogue_report(self) -> CatalogueReport:
+        entries = self._judge.entries
+        return CatalogueReport(digest=entries.digest, own=entries.is_own, problem=entries.problem)
 
     def _policy_report(self) -> PolicyReport:
         policy, problem = self._judge.policy, self._judge.policy_file.last_error

@@ -44,8 +44,8 @@ class Judge:
         self._clock = clock
         self.exceptions = NO_EXCEPTIONS
         """Those in force, from whoever knows them: the store in the API, the fleet on a node."""
-        self._local = CatalogueFolder(settings.local_catalogue, needed=bool(settings.catalogue_dir))
-        self.atlas = self._local.load()
+        self.entries = CatalogueFolder.of(settings)
+        self.atlas = self.entries.load()
         known = Known.of_atlas(self.atlas)
         applied = applied_path(settings.data_dir)
         self.policy_file = PolicyFile(settings.policy, known, applied=applied)
@@ -170,7 +170,7 @@ class Judge:
 
     def _refresh_atlas(self) -> bool:
         try:
-            atlas = self._local.changed()
+            atlas = self.entries.changed()
             if atlas is None:
                 return False
             geo = self.databases.open_geo(atlas.operators_by_asn, self._clock())

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from sovproxy import yamlfile
+from sovproxy.atlas.entries import MAX_BYTES, MAX_FILES, read_entries
 from sovproxy.atlas.load import SHIPPED, load_atlas
 from sovproxy.atlas.names import identifier
 from sovproxy.errors import InvalidFile, Problem, SovproxyError
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 60_000
 """Characters of one entry."""
 
-MAX_ENTRIES: Final = 5_000
 _SHOWN_IN_AUDIT: Final = 20_000
 
 
@@ -120,8 +120,8 @@ class LocalCatalogue:
         _check(path, key, text)
         with self._held():
             before = self._read(kind, key)
-            if not before and len(self.entries()) >= MAX_ENTRIES:
-                message = f"there are {MAX_ENTRIES} local entries already"
+            if not before and len(self.entries()) >= MAX_FILES:
+                message = f"there are {MAX_FILES} local entries already"
                 raise InvalidFile([Problem(str(path), 0, 0, "", message)])
             self._try(kind, key, text)
             told = {"kind": kind.value, "id": key, "before": before, "after": text}
@@ -148,6 +148,9 @@ class LocalCatalogue:
                 load_atlas((self._shipped, draft))
             except InvalidFile as error:
                 raise InvalidFile([self._real(item, draft) for item in error.problems]) from None
+            if read_entries(draft).is_too_much:
+                message = f"with it, local entries are more than {MAX_BYTES // 1024**2} MiB in all"
+                raise InvalidFile([Problem(f"{key}.yaml", 0, 0, "", message)])
 
     def _real(self, problem: Problem, draft: Path) -> Problem:
         file = problem.file.replace(str(draft), str(self.folder))

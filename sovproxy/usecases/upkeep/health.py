@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from sovproxy.atlas.follow import OwnEntries
     from sovproxy.fleet.counters import Counters
     from sovproxy.store.database import Store
     from sovproxy.usecases.ca.state import State
@@ -85,7 +86,7 @@ class Facts:
         return free is not None and free < LOW_DISK_BYTES
 
 
-def store_facts(store: Store, now: datetime) -> StoreFacts | None:
+def store_facts(store: Store, now: datetime, entries: OwnEntries | None) -> StoreFacts | None:
     """Ask the store; None while it cannot be used."""
     try:
         runs = last_runs(store, 1)
@@ -94,7 +95,7 @@ def store_facts(store: Store, now: datetime) -> StoreFacts | None:
             run=runs[0] if runs else None,
             waiting=count_waiting(store, now),
             in_force=len(list_in_force(store, microseconds(now))),
-            nodes=list_nodes(Fleet(store, lambda: now)).items,
+            nodes=list_nodes(Fleet(store, lambda: now, entries=entries)).items,
         )
     except SovproxyError:
         return None

@@ -7,6 +7,7 @@ import threading
 import pytest
 from pydantic_core import from_json
 
+from sovproxy.atlas import entries
 from sovproxy.atlas.load import SHIPPED
 from sovproxy.errors import InvalidFile
 from sovproxy.settings import Settings
@@ -111,6 +112,14 @@ def test_what_a_catalogue_cannot_hold_is_refused_with_file_and_line(local):
     assert problem.file == str(local.folder / "services" / "meet-example.yaml")
     assert (problem.line, problem.where) == (4, "operator")
     assert local.entries() == []
+
+
+def test_more_than_nodes_can_be_told_is_refused(local, monkeypatch):
+    local.write(Kind.SERVICES, "meet-example", MEET)
+    monkeypatch.setattr(entries, "MAX_BYTES", len(MEET))
+    with pytest.raises(InvalidFile, match="more than"):
+        local.write(Kind.OPERATORS, "example-corp", OPERATOR)
+    assert [entry.id for entry in local.entries()] == ["meet-example"]
 
 
 @pytest.mark.parametrize(
