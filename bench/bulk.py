@@ -1,7 +1,7 @@
 """Many events, drawn as columns: to fill a store with as much as a ministry has in months.
 
-What is drawn is what `ingest.World` draws one by one, and it is stored by the function that stores
-what nodes deliver, so that nothing but the making of the events is spared.
+What is drawn is what `ingest.World` draws one by one, and it is written by the function that writes
+what nodes deliver (`write_new`), so that only the making of the events is spared.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 fills an empty store: 30 days, 60 services on two networks each, 24 groups on 3 nodes, 240,000
 hosts, 2,000 clients of one group each, popularity by Zipf, and a rollup to every 20 events. The
 last events come as records, in batches of 5,000, and are timed, by turns as one node delivers them
-and as eight do at once; those before come as columns (`bulk.py`), by the same function. Then it
+and as eight do at once; those before come as columns (`bulk.py`), by the
+function that also writes what nodes deliver. Then it
 asks each question some times through HTTP, and delivers 50,000 more events as nodes do. It prints
 medians; making the events is not counted.
 
@@ -26,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -42,10 +43,10 @@ from sovproxy.decide.words import Action, Standing
 from sovproxy.events.event import Event, EventKind, Outcome, Rollup, Transport
 from sovproxy.events.segments import Limits
 from sovproxy.store.database import Store, open_store, sqlite_url
-from sovproxy.store.deliveries import insert_columns, insert_records
-from sovproxy.store.gathering import Stored
+from sovproxy.store.deliveries import insert_records
 from sovproxy.store.times import microseconds
 from sovproxy.store.upkeep import store_size
+from sovproxy.store.writing import write_new
 from sovproxy.usecases.access.tokens import Role, create_token
 
 if TYPE_CHECKING:
@@ -145,14 +146,16 @@ def fill(store: Store, world: World, number: int) -> None:
     begin = time.perf_counter()
     bulk = Bulk(world.clients)
     with ThreadPoolExecutor(1) as storing:
-        stored = storing.submit(lambda: Stored(0, 0))
+        stored: Future[Any] | None = None
         for place, batches in enumerate(bulk.batches(microseconds(NOW), number), start=1):
-            stored.result()
-            stored = storing.submit(insert_columns, store, *batches)
+            if stored:
+                stored.result()
+            stored = storing.submit(write_new, store, *batches)
             if place % 40 == 0:
                 rate = place * SIZE / (time.perf_counter() - begin)
                 print(f"{place * SIZE:,} events, {rate:,.0f} a second", file=sys.stderr, flush=True)
-        stored.result()
+        if stored:
+            stored.result()
 
 
 def through_the_store(store: Store, world: World, number: int) -> dict[str, int]:

@@ -20,8 +20,8 @@ from ingest import NOW, World
 from sovproxy.policy.load import check_bytes
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store, sqlite_url
-from sovproxy.store.deliveries import insert_columns
 from sovproxy.store.times import microseconds
+from sovproxy.store.writing import write_new
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.simulating import Replay
 from sovproxy.usecases.policy.simulation import SimulationInput
@@ -39,7 +39,7 @@ def main() -> None:
         draft = check_bytes(blocked, "draft", judge.known).policy
         store = open_store(sqlite_url(Path(folder) / "bench.sqlite"))
         for events, rollups in Bulk(World().clients).batches(microseconds(NOW), number):
-            insert_columns(store, events, rollups)
+            write_new(store, events, rollups)
         asked = SimulationInput(since=NOW - timedelta(days=30))
         for _ in range(ROUNDS):
             begin = time.perf_counter()

@@ -65,7 +65,7 @@ def app_of(settings: Settings) -> FastAPI:
             public_url=settings.public_url.rstrip("/"),
             exception_days=lambda: judge.policy.exception_days,
             local_catalogue=LocalCatalogue(settings.local_catalogue),
-            own_entries=OwnEntries(settings.local_catalogue),
+            own_entries=OwnEntries(settings.local_catalogue, needed=bool(settings.catalogue_dir)),
             data_ages=lambda: _data_ages(judge),
             policy_problem=lambda: judge.policy_file.last_error,
             pseudonyms=fleet_keys(settings.data_dir, judge.policy.retention_days),

@@ -48,10 +48,14 @@ def write_carried(data_dir: Path, entries: Entries) -> None:
     folder, draft = versions / entries.digest, versions / ".draft"
     if not folder.is_dir():
         shutil.rmtree(draft, ignore_errors=True)
-        for name, text in entries.files.items():
-            make_private_folder((draft / name).parent)
-            replace_private(draft / name, text.encode())
-        draft.rename(folder)
+        try:
+            for name, text in entries.files.items():
+                make_private_folder((draft / name).parent)
+                replace_private(draft / name, text.encode())
+            draft.rename(folder)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)  # gives a full disk its room back
+            raise
         sync_folder(versions)
     new = link.with_name(".catalogue.new")
     new.unlink(missing_ok=True)

@@ -59,16 +59,22 @@ def read_entries(folder: Path) -> Entries:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.rglob("*.yaml")):
-        name = path.relative_to(folder).as_posix()
-        if is_path(name):
-            yield name, path.read_text("utf-8", "replace")
+    for path in _paths(folder):
+        yield path.relative_to(folder).as_posix(), path.read_text("utf-8", "replace")
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """The files that `load_atlas` reads; folders in it may be links to others."""
+    for place in (folder, *(folder / name for name in FOLDERS)):
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            if is_path(path.relative_to(folder).as_posix()) and path.is_file():
+                yield path
 
 
 def stamp_of(folder: Path) -> Stamp:
-    """Name, inode, size and time of every file of a folder."""
+    """Name, inode, size and time of every file of a folder. Raises OSError."""
     found = []
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in _paths(folder):
         try:
             stat = path.stat()
         except FileNotFoundError:

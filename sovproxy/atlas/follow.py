@@ -104,18 +104,21 @@ class CatalogueFolder:
 class OwnEntries:
     """The entries in the API's own folder, read anew when they change. Safe between threads.
 
-    What makes no catalogue is not told to anybody: the last good version stays.
+    What makes no catalogue is not told to anybody: the last good version stays. A folder that is
+    `needed` and not there is such a case too.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, needed: bool = False) -> None:
         self._folder = folder
+        self._needed = needed
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
         self._looked = float("-inf")
-        self._good = Entries()
+        self._good: Entries | None = None
 
-    def present(self) -> Entries:
-        """What nodes are to be told. The files are looked at once a second at most."""
+    def present(self) -> Entries | None:
+        """What nodes are to be told; None as long as nothing good was read, and they are to keep
+        what they have. The files are looked at once a second at most."""
         with self._lock:
             if time.monotonic() - self._looked >= LOOK_SECONDS:
                 self._look()
@@ -123,17 +126,21 @@ class OwnEntries:
             return self._good
 
     def _look(self) -> None:
-        stamp = stamp_of(self._folder)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
+            stamp = stamp_of(self._folder)
+            if stamp == self._stamp:
+                return
             found = read_entries(self._folder)
-            if found.files:
+            if found.files or self._needed:
                 load_atlas((SHIPPED, self._folder))
-        except (InvalidFile, OSError) as error:
+        except OSError as error:  # it is tried again at the next look
+            log.warning("nodes keep the last good entries of the catalogue: %s", error)
+            return
+        except InvalidFile as error:
+            self._stamp = stamp
             log.warning("nodes keep the last good entries of the catalogue:\n%s", error)
             return
+        self._stamp = stamp
         if found.is_too_much:
             bounds = f"{MAX_FILES} files or {MAX_BYTES // 1024**2} MiB"
             log.error("%s has more than %s: nodes keep the last entries", self._folder, bounds)

@@ -57,15 +57,18 @@ PATHS: Final = {
 class NodeSide:
     """What the follower works with: the node's side of it. The functions run in its thread.
 
-    `lacks` tells whether entries of the catalogue must be fetched for a state; `adopt` puts it in
-    force, with those entries. `report` says how the node is, `tidy` is called with every heartbeat.
+    `obey` puts in force what may be revoked. `lacks` tells whether entries of the catalogue must be
+    fetched for a state, and `carry` puts them down, in another thread. `adopt` puts the rest of the
+    state in force. `report` says how the node is, `tidy` is called with every heartbeat.
     """
 
     link: Callable[[], Link]
     outbox: Outbox
     state_file: Path
+    obey: Callable[[Known], None]
     lacks: Callable[[Known], bool]
-    adopt: Callable[[Known, Entries | None], None]
+    carry: Callable[[Entries], None]
+    adopt: Callable[[Known], None]
     report: Callable[[], Heartbeat]
     tidy: Callable[[], None]
 
@@ -154,15 +157,19 @@ class Follower:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _follow_once(self, link: Link) -> None:
-        state = await link.state(self.known.version)
+        # What is lost here is asked for as by a node that knows nothing.
+        version = "" if self._side.lacks(self.known) else self.known.version
+        state = await link.state(version)
         if state is None:
             return
         if state.common is None and not _continues(self.known.version, state.version):
             raise Unreachable("the API answered with a part of a state that is not known here")
         known = self.known.after(state, self._clock())
-        lacks = self._side.lacks(known)
-        entries = await link.catalogue(known.common.catalogue) if lacks else None
-        self._side.adopt(known, entries)
+        self._side.obey(known)
+        if known.common.catalogue and self._side.lacks(known):
+            entries = await link.catalogue(known.common.catalogue)
+            await asyncio.to_thread(self._side.carry, entries)
+        self._side.adopt(known)
         self.known = known
         save_known(self._side.state_file, known)
         if state.common:

@@ -129,8 +129,8 @@ class Common(BaseModel):
     """What holds for all, apart from acknowledgements.
 
     `catalogue` is the version of the administration's own entries, which are asked for by
-    themselves; empty if there are none. `worker_keys` sign the tokens of workers; `api_url` is
-    where people reach the API, if it says.
+    themselves: empty if there are none, null if a node is to keep what it has. `worker_keys` sign
+    the tokens of workers; `api_url` is where people reach the API, if it says.
     """
 
     model_config = Model
@@ -141,7 +141,7 @@ class Common(BaseModel):
     resolutions: Annotated[list[Wanted], Field(max_length=MAX_RESOLUTIONS)] = []
     worker_keys: Annotated[dict[Month, Key], Field(max_length=MAX_MONTHS)] = {}
     api_url: Annotated[str, StringConstraints(max_length=300, pattern=r"^$|^https?://")] = ""
-    catalogue: Digest = ""
+    catalogue: Digest | None = None
 
 
 class OwnCatalogue(BaseModel):

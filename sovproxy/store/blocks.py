@@ -19,7 +19,7 @@ from sqlalchemy import delete, select
 
 from sovproxy.store.bulk import chunks, insert_rows, take_numbers
 from sovproxy.store.driver import read_bytes
-from sovproxy.store.packing import pack, unpack
+from sovproxy.store.packing import ColumnCache, pack, unpack
 from sovproxy.store.tables import BLOCK_COLUMNS, BLOCKS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from sovproxy.store.packing import ColumnCache, Numbers
+    from sovproxy.store.packing import Numbers
 
 NAMES: Final = ("time", "seq", "sort", "client", "host", "detail")
 JOINED: Final = 16
@@ -127,13 +127,13 @@ def add_block(connection: Connection, columns: Columns, level: int = 0) -> None:
     insert_rows(connection, BLOCK_COLUMNS, rows)
 
 
-def join_blocks(connection: Connection, cache: ColumnCache) -> None:
+def join_blocks(connection: Connection) -> None:
     """Join the small blocks of each level of which there are enough."""
     query = select(*(BLOCKS.c[name] for name in Block._fields)).where(BLOCKS.c.level != _DONE)
     levels: defaultdict[int, list[Block]] = defaultdict(list)
     for row in connection.execute(query.order_by(BLOCKS.c.id)):
         levels[row.level].append(Block(*row))
-    reader = Reader(connection, cache)
+    reader = Reader(connection, ColumnCache(0))  # a transaction that fails gives its ids again
     for level, blocks in levels.items():
         if len(blocks) >= JOINED or sum(block.size for block in blocks) >= LARGE:
             joined = whole_columns(reader, blocks)

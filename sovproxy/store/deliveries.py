@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sovproxy.events.event import Event, Rollup
-    from sovproxy.store.batches import Batch
     from sovproxy.store.database import Store
     from sovproxy.store.packing import Numbers
 
@@ -39,13 +38,6 @@ def insert_records(store: Store, events: Sequence[Event], rollups: Sequence[Roll
         finally:
             store.deliveries.done()
     return mine.stored.result()
-
-
-def insert_columns(store: Store, events: Batch, rollups: Batch) -> Stored:
-    """As `insert_records`, of records as columns. Raises StoreUnavailable."""
-    written = write_new(store, events, rollups)
-    accepted = len(written.events) + len(written.rollups)
-    return Stored(accepted, len(events.ids) + len(rollups.ids) - accepted)
 
 
 def _store(store: Store, group: Sequence[Delivery]) -> None:

@@ -39,7 +39,8 @@ class ColumnCache:
     """Columns that were read last, up to a number of bytes.
 
     What is stored under a name is never changed, so what is remembered is never wrong: several
-    processes may share a database and each have a cache of its own.
+    processes may share a database and each have a cache of its own. That holds of what is
+    committed; who reads what its own transaction wrote must not remember it.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:

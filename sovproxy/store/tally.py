@@ -16,7 +16,7 @@ from sqlalchemy import case, delete, literal_column, or_, select, tuple_
 
 from sovproxy.store.bulk import chunks, insert_for, insert_rows, take_numbers
 from sovproxy.store.driver import read_bytes
-from sovproxy.store.packing import pack, unpack
+from sovproxy.store.packing import ColumnCache, pack, unpack
 from sovproxy.store.tables import SEEN, TALLIES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from sovproxy.store.packing import ColumnCache, Numbers
+    from sovproxy.store.packing import Numbers
 
 HOUR: Final = 3600
 DAY: Final = 86_400
@@ -43,9 +43,7 @@ class Tally(NamedTuple):
     numbers: Numbers
 
 
-def add_numbers(
-    connection: Connection, cache: ColumnCache, times: Numbers, sorts: Numbers, numbers: Numbers
-) -> None:
+def add_numbers(connection: Connection, times: Numbers, sorts: Numbers, numbers: Numbers) -> None:
     """Count records by hour and day: their times (Unix µs), sorts, and how many each stands for.
 
     The caller has the lock of `Store.ingesting`.
@@ -56,7 +54,7 @@ def add_numbers(
         for tally in _summed(seconds, times, sorts, numbers)
     ]
     _write(connection, 0, rows)
-    _join(connection, cache, [(seconds, start) for seconds, start, _, _ in rows])
+    _join(connection, [(seconds, start) for seconds, start, _, _ in rows])
 
 
 def _summed(
@@ -86,7 +84,7 @@ def _write(
     insert_rows(connection, TALLIES, packed)
 
 
-def _join(connection: Connection, cache: ColumnCache, touched: list[tuple[int, int]]) -> None:
+def _join(connection: Connection, touched: list[tuple[int, int]]) -> None:
     """Join the tallies of each hour and day that was touched, where there are enough."""
     same: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
     columns = [TALLIES.c[name] for name in ("id", "seconds", "start", "level")]
@@ -96,7 +94,8 @@ def _join(connection: Connection, cache: ColumnCache, touched: list[tuple[int, i
             same[tuple(place)].append(number)
     for (seconds, start, level), ids in same.items():
         if len(ids) >= JOINED:
-            parts = _load(connection, cache, ids)
+            # Nothing is remembered: a transaction that fails gives its ids again.
+            parts = _load(connection, ColumnCache(0), ids)
             sorts = np.concatenate([tally.sorts for tally in parts])
             numbers = np.concatenate([tally.numbers for tally in parts])
             connection.execute(delete(TALLIES).where(TALLIES.c.id.in_(ids)))

@@ -81,7 +81,7 @@ class _Writer:
         new = insert_new(self._connection, EVENTS, batch.ids, columns, repeats=self._repeats)
         if new.size:
             add_block(self._connection, {name: column[new] for name, column in columns.items()})
-            join_blocks(self._connection, self._store.columns)
+            join_blocks(self._connection)
             self._kept.append(_Kept(batch, new, columns["sort"][new], np.ones(len(new), np.int64)))
         return new
 
@@ -109,7 +109,7 @@ class _Writer:
         times = np.concatenate([item.times for item in self._kept])
         sorts = np.concatenate([item.sorts for item in self._kept])
         numbers = np.concatenate([item.numbers for item in self._kept])
-        add_numbers(self._connection, self._store.columns, times, sorts, numbers)
+        add_numbers(self._connection, times, sorts, numbers)
         self._seen = span_of(seen for item in self._kept for seen in item.seen())
         add_seen(self._connection, self._store.seen.unnoted(self._seen))
 

@@ -92,7 +92,7 @@ def test_a_node_that_knows_nothing_is_told_everything_and_then_nothing(node):
         "worker_keys": {},
         "resolutions": [],
         "api_url": "",
-        "catalogue": "",
+        "catalogue": None,
     }
     again = node.state(state["version"])
     assert (again.status_code, again.content) == (304, b"")
@@ -263,6 +263,9 @@ def test_own_entries_of_the_catalogue_are_named_in_the_state_and_told_to_nodes(
 ):
     monkeypatch.setattr(follow, "LOOK_SECONDS", 0)
     folder = tmp_path / "catalogue"
+    without = serve()
+    unread = without.client.get("/api/v1/fleet/catalogue", headers=without.as_role(Role.NODE))
+    assert unread.status_code == 503
     server = serve(own_entries=OwnEntries(folder))
     node = Node(server)
     before = node.state().json()

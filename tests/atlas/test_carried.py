@@ -212,15 +212,46 @@ def test_the_api_tells_what_makes_a_catalogue_and_keeps_the_last_good(tmp_path, 
     folder = tmp_path / "catalogue"
     own = OwnEntries(folder)
     assert own.present() == Entries()
+    assert OwnEntries(folder, needed=True).present() is None
     put(folder, ONE)
     assert own.present() == ONE
     put(folder, BROKEN)
     assert own.present() == ONE
     put(folder, TWO)
     assert own.present() == TWO
+    folder.rename(tmp_path / "away")
+    needed = OwnEntries(tmp_path / "away", needed=True)
+    assert needed.present() == TWO
+    (tmp_path / "away").rename(folder)
+    assert needed.present() == TWO  # as when a disk is not there for a while
     (folder / "services" / "meet-example.yaml").unlink()
     (folder / "services" / "other-example.yaml").unlink()
     assert own.present() == Entries()
+
+
+def test_a_folder_that_cannot_be_read_now_is_read_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(follow, "LOOK_SECONDS", 0)
+    folder = tmp_path / "catalogue"
+    put(folder, ONE)
+    own = OwnEntries(folder)
+    real = follow.read_entries
+
+    def fails(_folder):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(follow, "read_entries", fails)
+    assert own.present() is None
+    monkeypatch.setattr(follow, "read_entries", real)
+    assert own.present() == ONE
+
+
+def test_links_to_folders_are_followed_as_the_catalogue_follows_them(tmp_path):
+    put(tmp_path / "elsewhere", ONE)
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "services").symlink_to(tmp_path / "elsewhere" / "services")
+    assert read_entries(tmp_path / "catalogue") == ONE
+    (tmp_path / "catalogue" / "services" / "loop.yaml").symlink_to("loop.yaml")
+    assert read_entries(tmp_path / "catalogue") == ONE
 
 
 def test_more_than_nodes_are_told_is_not_told(tmp_path, monkeypatch, caplog):
@@ -231,4 +262,5 @@ def test_more_than_nodes_are_told_is_not_told(tmp_path, monkeypatch, caplog):
     assert own.present() == ONE
     put(tmp_path, TWO)
     assert own.present() == ONE
+    assert OwnEntries(tmp_path).present() is None
     assert "nodes keep the last entries" in caplog.text

@@ -14,7 +14,7 @@ from sovproxy.atlas.entries import Entries, digest_of
 from sovproxy.fleet import follower as followers
 from sovproxy.fleet.counters import Counters
 from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, REFUSED, Follower, NodeSide
-from sovproxy.fleet.kept import Known, load_known
+from sovproxy.fleet.kept import load_known
 from sovproxy.fleet.link import Link
 from sovproxy.fleet.messages import Common, Heartbeat, PolicyReport, SpoolReport, State
 from sovproxy.fleet.outbox import Message, Outbox
@@ -40,9 +40,10 @@ class FakeApi:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
+                path, _, query = self.path.partition("?")
                 time.sleep(0.02)
-                self.answer(*api.answers.get(path, (404, {})))
+                answer = api.answers.get(path, (404, {}))
+                self.answer(*(answer(query) if callable(answer) else answer))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -78,22 +79,23 @@ class Fellow:
     """A node's side that remembers what it was told."""
 
     def __init__(self, folder, url) -> None:
-        self.folder, self.adopted, self.entries = folder, [], Entries()
+        self.folder, self.obeyed, self.adopted, self.entries = folder, [], [], Entries()
         self.outbox = Outbox(folder / "outbox")
         side = NodeSide(
             link=lambda: Link(url, lambda: "sov_token"),
             outbox=self.outbox,
             state_file=folder / "state.json",
-            lacks=lambda known: known.common.catalogue not in {"", self.entries.digest},
-            adopt=self.adopt,
+            lacks=lambda known: known.common.catalogue not in {None, "", self.entries.digest},
+            obey=self.obeyed.append,
+            carry=self.carry,
+            adopt=self.adopted.append,
             report=self.report,
             tidy=lambda: None,
         )
         self.follower = Follower(side, load_known(folder / "state.json"))
 
-    def adopt(self, known: Known, entries: Entries | None) -> None:
-        self.adopted.append(known)
-        self.entries = entries or self.entries
+    def carry(self, entries: Entries) -> None:
+        self.entries = entries
 
     def report(self) -> Heartbeat:
         return Heartbeat(
@@ -183,6 +185,22 @@ def test_entries_of_the_catalogue_come_with_the_state_that_names_them(api, join)
     assert fellow.entries == Entries(digest, told)
 
 
+def test_entries_that_are_lost_here_are_asked_for_again(api, join):
+    told = {"services/meet.yaml": "id: meet\n"}
+    digest = digest_of(told)
+    api.answers[STATE] = (200, state(common=Common(catalogue=digest)))
+    api.answers[CATALOGUE] = (200, {"digest": digest, "files": told})
+    fellow = join()
+    eventually(lambda: fellow.adopted)
+    known = []
+    api.answers[STATE] = lambda query: known.append(query) or (304, b"")
+    eventually(lambda: any("known=" + HEAD in query for query in known))
+    fellow.entries = Entries()
+    eventually(lambda: any("known=&" in query for query in known))
+    api.answers[STATE] = (200, state(common=Common(catalogue=digest)))
+    eventually(lambda: fellow.entries.digest == digest)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -204,6 +222,7 @@ def test_a_state_is_not_adopted_without_the_entries_that_it_names(api, join, bad
     fellow = join()
     eventually(lambda: fellow.follower.failures >= 2)
     assert fellow.adopted == []
+    assert fellow.obeyed  # what is revoked is so at once
     api.answers[CATALOGUE] = (200, {"digest": digest, "files": told})
     eventually(lambda: fellow.adopted)
 

@@ -246,10 +246,11 @@ hosts:
 
 
 def test_local_entries_of_the_catalogue_reach_nodes_on_other_machines(
-    start_proxy, tmp_path, me, origins, authority
+    start_proxy, tmp_path, me, origins, authority, request
 ):
     world = make_world(tmp_path / "world")
     api = Api(tmp_path / "api", world.settings)
+    request.addfinalizer(api.kill)
     api.start()
     entry = "/catalogue/local/services/neutral-meet"
     # Two machines: one without a folder of its own, one that has its own.
@@ -295,7 +296,6 @@ def test_local_entries_of_the_catalogue_reach_nodes_on_other_machines(
     gone = api.call(Role.ADMIN, "DELETE", entry)
     assert gone.status_code < 300, gone.text
     wait_until(lambda: person.passes(node), "it passes again", 15)
-    api.kill()
 
 
 def test_without_the_api_a_node_that_starts_anew_still_obeys(

@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from sovproxy.decide.words import Action
 from sovproxy.events.event import Event, Rollup
-from sovproxy.store import gathering
+from sovproxy.store import gathering, writing
 from sovproxy.store.blocks import list_blocks
 from sovproxy.store.database import StoreUnavailable
 from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Filter
 from sovproxy.store.queries import get_event, search
+from sovproxy.store.tally import DAY, read_tallies
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
@@ -167,3 +170,32 @@ def test_many_callers_at_once_lose_and_double_nothing(any_store):
         accepted = list(callers.map(deliver, shares))
     assert accepted == [20] * 12
     assert len(stored_hosts(any_store)) == 240
+
+
+def test_what_was_joined_by_a_transaction_that_failed_is_not_remembered(any_store, monkeypatch):
+    """The numbers of blocks that were not committed are given again."""
+    for place in range(15):
+        insert_records(any_store, [make_event(place)], [])
+    real = writing.add_numbers
+    monkeypatch.setattr(writing, "add_numbers", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        insert_records(any_store, [make_event(90), make_event(91)], [make_rollup(1)])
+    monkeypatch.setattr(writing, "add_numbers", real)
+    for place in range(15, 40):
+        insert_records(any_store, [make_event(place)], [make_rollup(1)])
+    assert stored_hosts(any_store) == sorted(f"host-{place}.example" for place in range(40))
+
+
+def test_tallies_joined_by_a_transaction_that_failed_are_not_remembered(any_store, monkeypatch):
+    for place in range(15):
+        insert_records(any_store, [make_event(place)], [])
+    real = writing.add_seen
+    monkeypatch.setattr(writing, "add_seen", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        insert_records(any_store, [make_event(90, service="gone"), make_event(91)], [])
+    monkeypatch.setattr(writing, "add_seen", real)
+    for place in range(15, 40):
+        insert_records(any_store, [make_event(place)], [])
+    with any_store.reading() as connection:
+        tallies = read_tallies(connection, any_store.columns, DAY, None, None)
+    assert sum(int(tally.numbers.sum()) for tally in tallies) == 40

@@ -142,7 +142,7 @@ def test_processes_that_deliver_the_same_events_store_each_once(dialect, tmp_pat
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(store, monkeypatch):
-    monkeypatch.setattr("sovproxy.store.records.add_seen", lambda *_: 1 / 0)
+    monkeypatch.setattr("sovproxy.store.writing.add_seen", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         insert_records(store, [make_event(), make_event(host="zoom.us")], [make_rollup()])
     monkeypatch.undo()

@@ -125,7 +125,7 @@ def test_a_repeated_batch_is_counted_once(store):
 
 
 def test_a_batch_that_fails_is_not_counted(store, monkeypatch):
-    monkeypatch.setattr("sovproxy.store.records.add_seen", lambda *_: 1 / 0)
+    monkeypatch.setattr("sovproxy.store.writing.add_seen", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         insert_records(store, [make_event(service="new")], [])
     monkeypatch.undo()

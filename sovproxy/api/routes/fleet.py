@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 
 from sovproxy.api.access import allow, principal_or_none
-from sovproxy.api.feed import Feed
+from sovproxy.api.feed import RETRY_SECONDS, Feed
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.fleet.messages import (  # FastAPI reads annotations
@@ -100,6 +100,9 @@ async def catalogue(request: Request, principal: Node) -> OwnCatalogue:
     """Tell the administration's own entries of the catalogue, for nodes that lack this version."""
     del principal
     entries = await feed_of(request).use(lambda fleet: fleet.own_catalogue())
+    if entries is None:
+        detail = "the entries cannot be read now; the API's log says why"
+        raise ApiProblem(503, "unavailable", detail, {"retry-after": str(RETRY_SECONDS)})
     return OwnCatalogue(digest=entries.digest, files=dict(entries.files))
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, Field
 
-from sovproxy.atlas.entries import Entries
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder, replace_private
 from sovproxy.events.pseudonym import Pseudonyms, months_ahead
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from sovproxy.atlas.entries import Entries
     from sovproxy.atlas.follow import OwnEntries
     from sovproxy.fleet.messages import NewAcknowledgement
     from sovproxy.store.database import Store
@@ -115,7 +115,8 @@ class Fleet:
         marks = rows.read_marks(self.store, microseconds(now))
         keys = self._keys_at(now), self._worker_keys_at(now)
         last = self._last
-        told = (*keys, self.own_catalogue().digest)
+        own = self.own_catalogue()
+        told = (*keys, own.digest if own else None)
         if last is None or told != _told(last.common) or marks[:3] != last.marks[:3]:
             common = self._common(now, marks, *told)
             head = hashlib.sha256(common.model_dump_json().encode()).hexdigest()[:16]
@@ -124,9 +125,9 @@ class Fleet:
             self._last = last = Snapshot(marks, last.common, last.head)
         return last
 
-    def own_catalogue(self) -> Entries:
-        """The administration's own entries that nodes are to have."""
-        return self.entries.present() if self.entries else Entries()
+    def own_catalogue(self) -> Entries | None:
+        """The administration's own entries that nodes are to have; None if that is not known."""
+        return self.entries.present() if self.entries else None
 
     def _common(
         self,
@@ -134,7 +135,7 @@ class Fleet:
         marks: rows.Marks,
         keys: dict[str, str],
         worker_keys: dict[str, str],
-        catalogue: str,
+        catalogue: str | None,
     ) -> Common:
         at = microseconds(now)
         granted = list_in_force(self.store, at)[:MAX_EXCEPTIONS]
@@ -188,7 +189,7 @@ class Fleet:
         )
 
 
-def _told(common: Common) -> tuple[dict[str, str], dict[str, str], str]:
+def _told(common: Common) -> tuple[dict[str, str], dict[str, str], str | None]:
     return common.pseudonym_keys, common.worker_keys, common.catalogue
 
 
@@ -305,7 +306,8 @@ def _known(row: NodeRow, now: datetime, snapshot: Snapshot, conflict: bool) -> K
     report = Heartbeat.model_validate_json(row.report)
     policy, last = snapshot.common.policy, from_microseconds(row.last)
     follows = None if policy is None else report.policy.version == policy.digest
-    other_entries = report.catalogue.digest != snapshot.common.catalogue
+    wanted = snapshot.common.catalogue
+    other_entries = wanted is not None and report.catalogue.digest != wanted
     problem = report.policy.problem or report.catalogue.problem
     strayed = other_entries and not report.catalogue.own
     trouble = conflict or problem or follows is False or strayed

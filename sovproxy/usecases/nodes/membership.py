@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from sovproxy.atlas.entries import Entries
     from sovproxy.events.delivery import Delivery
     from sovproxy.events.pseudonym import Pseudonyms
     from sovproxy.events.spool import SpoolCounters
@@ -87,7 +86,9 @@ class Member:
             link=self._link,
             outbox=outbox,
             state_file=state_file,
+            obey=self._obey,
             lacks=self._lacks_entries,
+            carry=lambda entries: write_carried(settings.data_dir, entries),
             adopt=self._adopt,
             report=self._report,
             tidy=self._tidy,
@@ -150,22 +151,17 @@ class Member:
         is_here = self._judge.entries.is_own or carried_digest(self._settings.data_dir) == wanted
         return bool(wanted) and not is_here
 
-    def _adopt(self, known: Known, entries: Entries | None) -> None:
-        """Put in force what the API tells. Raises OSError, UnusableKeys.
-
-        Entries of the catalogue come before the policy, which may name them.
-        """
+    def _adopt(self, known: Known) -> None:
+        """Put in force what the API tells, beyond what was obeyed. Raises OSError."""
         before = self.follower.known.common
-        self._obey(known)
-        if entries:
-            write_carried(self._settings.data_dir, entries)
-        elif not known.common.catalogue or self._judge.entries.is_own:
+        if known.common.catalogue == "" or self._judge.entries.is_own:
             remove_carried(self._settings.data_dir)
         if known.common is not before:
             self._follow_policy(before, known.common)
         self._answer(known.common)
 
     def _obey(self, known: Known) -> None:
+        """Put in force what may be revoked. Raises OSError, UnusableKeys."""
         self._shared = known.until
         if known.common is self._common:
             return

@@ -148,8 +148,9 @@ class LocalCatalogue:
                 load_atlas((self._shipped, draft))
             except InvalidFile as error:
                 raise InvalidFile([self._real(item, draft) for item in error.problems]) from None
-            if read_entries(draft).is_too_much:
-                message = f"with it, local entries are more than {MAX_BYTES // 1024**2} MiB in all"
+            if text and read_entries(draft).is_too_much:
+                bounds = f"{MAX_FILES} files or {MAX_BYTES // 1024**2} MiB"
+                message = f"with it, local entries are more than {bounds} in all"
                 raise InvalidFile([Problem(f"{key}.yaml", 0, 0, "", message)])
 
     def _real(self, problem: Problem, draft: Path) -> Problem:
