@@ -32,7 +32,7 @@ def test_a_revoked_exception_ends_even_if_no_key_can_be_written(node, monkeypatc
     granted = InForce(
         id="1", number=1, start=0, until=now + 3600, host="zoom.us", scope="client", client=ME
     )
-    node.member._adopt(Known(f"{HEAD}.1", Common(exceptions=[granted])))
+    node.member._obey(Known(f"{HEAD}.1", Common(exceptions=[granted])))
     assert len(node.judge.exceptions) == 1
 
     def full_disk(_keys):
@@ -41,7 +41,7 @@ def test_a_revoked_exception_ends_even_if_no_key_can_be_written(node, monkeypatc
     monkeypatch.setattr(node.member._pseudonyms, "adopt", full_disk)
     key = base64.b64encode(os.urandom(32)).decode()
     with pytest.raises(UnusableKeys):
-        node.member._adopt(Known(f"{HEAD}.2", Common(pseudonym_keys={"2026-12": key})))
+        node.member._obey(Known(f"{HEAD}.2", Common(pseudonym_keys={"2026-12": key})))
     assert len(node.judge.exceptions) == 0
 
 
