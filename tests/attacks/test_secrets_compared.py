@@ -19,6 +19,14 @@ PUBLIC = {
     "sovproxy/usecases/nodes/fleet.py: report.policy.version == policy.digest": "the same",
     "sovproxy/usecases/nodes/membership.py: applied.digest == policy.version": "the same",
     "sovproxy/usecases/policy/policies.py: newest.digest == policy.version": "the same",
+    "sovproxy/usecases/nodes/fleet.py: report.catalogue.digest != wanted": (
+        "versions of the catalogue's entries, which are told to all nodes"
+    ),
+    "sovproxy/usecases/nodes/membership.py: carried_digest(self._settings.data_dir) == wanted": (
+        "the same"
+    ),
+    "sovproxy/fleet/link.py: found.digest != digest": "the same",
+    "sovproxy/fleet/messages.py: found.digest != self.digest": "the same",
     "sovproxy/atlas/database_install.py: current.asked == url_digest(url)": "of an address of ours",
     "sovproxy/atlas/database_baseline.py: hashlib.sha256(content).hexdigest() != entry.sha256": (
         "of a file that we ship"
