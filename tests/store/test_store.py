@@ -3,40 +3,17 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from sovproxy.decide.words import Action
-from sovproxy.events.event import Event, Rollup
 from sovproxy.store.counting import count_by
 from sovproxy.store.database import StoreUnavailable, UnusableStore, open_store, sqlite_url
 from sovproxy.store.deliveries import insert_records
 from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.queries import arrived_after, get_event, last_arrival, search
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
-
-NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
-
-
-def make_event(**fields):
-    values = {
-        "time": NOW,
-        "node": "n",
-        "kind": "decision",
-        "action": "block",
-        "rule": "r",
-        "policy": "p",
-        "policy_version": "1",
-        "outcome": "closed",
-        "transport": "tcp",
-    }
-    return Event.model_validate(values | fields, strict=False)
-
-
-def make_rollup(**fields):
-    values = {"start": NOW, "seconds": 60, "node": "n", "rule": "r", "action": Action.ALLOW}
-    return Rollup(**values | {"count": 1} | fields)
+from tests.store.made import NOW, make_event, make_rollup
 
 
 @pytest.fixture

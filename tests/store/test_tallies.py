@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sovproxy.events.event import Event, Rollup
 from sovproxy.store.counting import Piece, count_by, count_facets, cut, trend
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.deliveries import insert_records
@@ -18,30 +17,10 @@ from sovproxy.store.newness import new_values
 from sovproxy.store.queries import search
 from sovproxy.store.retention import delete_old_events, delete_old_rollups
 from sovproxy.store.times import microseconds
+from tests.store.made import NOW, make_event, make_rollup
 
-NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 SECOND = 1_000_000
 DRAW = random.Random(7)  # noqa: S311 - draws test data
-
-
-def make_event(**fields):
-    values = {
-        "time": NOW,
-        "node": "n",
-        "kind": "decision",
-        "action": "block",
-        "rule": "r",
-        "policy": "p",
-        "policy_version": "1",
-        "outcome": "closed",
-        "transport": "tcp",
-    }
-    return Event.model_validate(values | fields, strict=False)
-
-
-def make_rollup(**fields):
-    values = {"start": NOW, "seconds": 60, "node": "n", "rule": "r", "action": "allow", "count": 1}
-    return Rollup.model_validate(values | fields, strict=False)
 
 
 def some_event():
