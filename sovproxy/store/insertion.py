@@ -37,7 +37,8 @@ def insert_new(
     """Insert the records whose id is not stored yet, and give their places.
 
     The caller has the lock of `Store.ingesting`: nobody else inserts now. On PostgreSQL all are
-    taken for new if the first is, unless `repeats`; raises Repeated if that was wrong.
+    taken for new if the first is, unless `repeats`; raises Repeated if that was wrong. There an
+    event is one by its id and its time, which no node changes.
     """
     if connection.dialect.name == "sqlite":
         return _insert_sqlite(connection, table, ids, columns)

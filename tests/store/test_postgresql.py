@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from sovproxy.events.event import Event
 from sovproxy.store.counting import count_by
 from sovproxy.store.database import StoreUnavailable, open_store
 from sovproxy.store.deliveries import insert_records
@@ -17,23 +16,7 @@ from sovproxy.store.filters import Facet, Filter
 from sovproxy.store.partitions import WEEKS_AHEAD
 from sovproxy.store.queries import get_event, search
 from sovproxy.store.retention import delete_old_events
-
-NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
-
-
-def make_event(**fields):
-    values = {
-        "time": NOW,
-        "node": "n",
-        "kind": "decision",
-        "action": "block",
-        "rule": "r",
-        "policy": "p",
-        "policy_version": "1",
-        "outcome": "closed",
-        "transport": "tcp",
-    }
-    return Event.model_validate(values | fields, strict=False)
+from tests.store.made import NOW, make_event
 
 
 @pytest.fixture
