@@ -7,6 +7,7 @@ A catalogue with any error is refused whole, with every error's file and line.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -71,8 +72,19 @@ class Atlas:
 def load_atlas(folders: Iterable[Path] = (SHIPPED,)) -> Atlas:
     """Load and join all folders; later ones add to, or replace by id, what earlier ones say.
 
-    Raises InvalidFile with every problem of all files.
+    What ships is read once in a process, as its code is: it changes with that. Raises InvalidFile
+    with every problem of all files.
     """
+    folders = tuple(folders)
+    return _shipped() if folders == (SHIPPED,) else _load(folders)
+
+
+@cache
+def _shipped() -> Atlas:
+    return _load((SHIPPED,))
+
+
+def _load(folders: tuple[Path, ...]) -> Atlas:
     collection = read_folders(folders)
     problems = collection.problems
     operators = link.Operators(collection, problems).build_all()

@@ -11,6 +11,7 @@ from sovproxy_addons.gate import Gate
 
 from sovproxy.settings import Settings
 from sovproxy.usecases.nodes.node import Node
+from tests.baseline import furnished
 from tests.lab.test_lab_http2 import h2_to
 from tests.lab.world import make_world
 
@@ -47,7 +48,7 @@ def test_an_http_2_body_of_no_stated_length_fills_no_memory(proxy, origins, me):
 def gate(tmp_path, monkeypatch):
     for name, value in make_world(tmp_path / "world").settings.items():
         monkeypatch.setenv(name, value)
-    node = Node(Settings(data_dir=tmp_path / "data"))
+    node = Node(Settings(data_dir=furnished(tmp_path / "data")))
     yield Gate(node)
     node.close()
 

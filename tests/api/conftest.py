@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,10 +18,13 @@ from sovproxy.decide.normalise import read_destination
 from sovproxy.events.event import Event
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.usecases.access.tokens import Role, create_token
+from tests.serving import Serving, client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    import httpx
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
@@ -71,23 +69,14 @@ class Server:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        # Without the protocol's number asyncio leaves Nagle's delay on: 40 ms for every answer.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.app = create_app(services)
-        config = uvicorn.Config(self.app, log_level="critical")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
-        self.client = httpx.Client(base_url=self.url, trust_env=False)
+        self._serving = Serving(self.app)
+        self.url = self._serving.url
+        self.client = client_of(self.url)
 
     def stop(self) -> None:
         self.client.close()
-        self._server.should_exit = True
-        self._thread.join()
+        self._serving.stop()
 
     def as_role(self, role: Role) -> dict[str, str]:
         """Headers with a new token of this role."""

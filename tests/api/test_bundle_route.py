@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
-import uvicorn
 from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey, KeySet
@@ -19,6 +15,8 @@ from joserfc.jws import JWSRegistry
 from sovproxy.api.start import app_of
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.bundles import load_key
+from tests.baseline import furnished
+from tests.serving import Serving, client_of
 
 POLICY = Path(__file__).parents[1] / "cases" / "policy.yaml"
 
@@ -32,19 +30,11 @@ def policy_file(tmp_path) -> Path:
 
 @pytest.fixture
 def client(tmp_path, policy_file):
-    settings = Settings(data_dir=tmp_path / "data", policy=str(policy_file))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app_of(settings), log_level="critical"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        port = listening.getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1") as made:
-            yield made
-        server.should_exit = True
-        thread.join()
+    settings = Settings(data_dir=furnished(tmp_path / "data"), policy=str(policy_file))
+    serving = Serving(app_of(settings))
+    with client_of(f"{serving.url}/api/v1") as made:
+        yield made
+    serving.stop()
 
 
 def registry() -> JWSRegistry:

@@ -15,6 +15,7 @@ from sovproxy.usecases.access.workers import WorkerKeys, mint
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.policies import PolicyDesk
 from tests.api.conftest import NOW
+from tests.baseline import furnished
 
 ME, OTHER, FORMER = (
     "2026-11.aaaabbbbccccdddd",
@@ -88,7 +89,9 @@ class People:
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     (folder / "ours.yaml").write_text(POLICY)
-    return Judge(Settings(data_dir=folder, policy=str(folder / "ours.yaml")), NOW.timestamp)
+    return Judge(
+        Settings(data_dir=furnished(folder), policy=str(folder / "ours.yaml")), NOW.timestamp
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from sovproxy.settings import Settings
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.papers import Papers
+from tests.baseline import furnished
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def settings(tmp_path):
     (tmp_path / "policy.yaml").write_text(
         "id: ours\ntitle: {en: Ours}\ntrust_zone: EEA\nretention: {events: 400d}\n"
     )
-    return Settings(data_dir=tmp_path / "data", policy=str(tmp_path / "policy.yaml"))
+    return Settings(data_dir=furnished(tmp_path / "data"), policy=str(tmp_path / "policy.yaml"))
 
 
 def test_a_paper_and_the_check_with_their_sources(serve, services, settings, assert_problem):

@@ -12,6 +12,7 @@ from sovproxy.usecases.access.auditing import Act, audit_page
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.policies import PolicyDesk
+from tests.baseline import furnished
 
 TEXT = """\
 id: ours
@@ -52,7 +53,7 @@ HOSTILE_FIELDS = (
 @pytest.fixture
 def settings(tmp_path):
     (tmp_path / "ours.yaml").write_text(TEXT)
-    return Settings(data_dir=tmp_path / "data", policy=str(tmp_path / "ours.yaml"))
+    return Settings(data_dir=furnished(tmp_path / "data"), policy=str(tmp_path / "ours.yaml"))
 
 
 @pytest.fixture

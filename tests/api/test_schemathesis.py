@@ -8,16 +8,12 @@ says how many questions each route is asked; more find more.
 from __future__ import annotations
 
 import os
-import socket
-import threading
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from schemathesis.checks import not_a_server_error
@@ -36,6 +32,8 @@ from sovproxy.events.event import Event
 from sovproxy.settings import Settings
 from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.access.tokens import Role, create_token
+from tests.baseline import furnished
+from tests.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +67,9 @@ schema = schemathesis.openapi.from_dict(
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The whole app with everything it has, some events, and a token of each role."""
-    app = app_of(Settings(data_dir=tmp_path_factory.mktemp("fuzz"), policy="fr-etat", node="n"))
+    app = app_of(
+        Settings(data_dir=furnished(tmp_path_factory.mktemp("fuzz")), policy="fr-etat", node="n")
+    )
     store = app.state.services.store
     values = {
         "time": datetime.now(UTC), "node": "n", "kind": "decision", "host": "zoom.us",
@@ -77,23 +77,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "outcome": "prompted", "transport": "https", "client": "2026-11.aaaabbbbccccdddd",
     }  # fmt: skip
     insert_records(store, [Event.model_validate(values, strict=False) for _ in range(20)], [])
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", h11_max_incomplete_event_size=1 << 20)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    serving = Serving(app, h11_max_incomplete_event_size=1 << 20)
     yield (
-        url,
+        serving.url,
         {
             role: {"authorization": f"Bearer {create_token(store, role, role.value)}"}
             for role in Role
         },
     )
-    server.should_exit = True
-    thread.join()
+    serving.stop()
     store.close()
 
 

@@ -26,6 +26,7 @@ from sovproxy.usecases.ca.folder import CaFolder, ensure_confdir
 from sovproxy.usecases.ca.life import CannotSign
 from sovproxy.usecases.ca.passphrase import known_passphrase
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 from tests.ca.forging import forge_authority, make_ours, pem
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -234,7 +235,7 @@ def test_junk_is_no_request(junk, tmp_path):
 @pytest.fixture
 def settings(tmp_path):
     (tmp_path / "p.yaml").write_text(POLICY)
-    return Settings(data_dir=tmp_path / "data", policy=str(tmp_path / "p.yaml"))
+    return Settings(data_dir=furnished(tmp_path / "data"), policy=str(tmp_path / "p.yaml"))
 
 
 @pytest.fixture

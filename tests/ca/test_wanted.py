@@ -12,6 +12,7 @@ from sovproxy.decide.normalise import read_host
 from sovproxy.policy.load import check_bytes, load_policy, profile_names
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 
 NOW = time.time()
 HEAD = """\
@@ -27,7 +28,7 @@ rules:
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
-    return Judge(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    return Judge(Settings(data_dir=furnished(tmp_path_factory.mktemp("data"))))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from sovproxy.decide.destination import ChosenBy
 from sovproxy.decide.normalise import read_destination
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 from tests.lab.certificates import make_authority
 from tests.lab.clients import connect, read_all
 from tests.lab.namespaces import Namespace, open_any_address
@@ -119,7 +120,7 @@ class Clock:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     """One data directory, so that the databases are unpacked once."""
-    return tmp_path_factory.mktemp("cases")
+    return furnished(tmp_path_factory.mktemp("cases"))
 
 
 @pytest.fixture(scope="module")

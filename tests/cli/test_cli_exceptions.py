@@ -19,6 +19,7 @@ from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.worker.exception_desk import Desk
 from sovproxy.usecases.worker.exception_models import ExceptionInput
 from sovproxy.usecases.worker.exceptions import in_force
+from tests.baseline import furnished
 from tests.lab.proxies import BIN
 
 ME = "2026-11.aaaabbbbccccdddd"
@@ -100,7 +101,7 @@ def test_what_cannot_be_done_says_why(sovproxy, ask, arguments, code, said):
 def test_command_line_api_and_decider_tell_of_an_exception_alike(sovproxy, ask, store, tmp_path):
     facts = ask()
     assert sovproxy("exceptions", "grant", "1").returncode == 0
-    judge = Judge(Settings(data_dir=tmp_path))
+    judge = Judge(Settings(data_dir=furnished(tmp_path)))
     judge.exceptions = Exceptions.of(in_force(store, datetime.now(UTC)))
     told = sovproxy("check", "zoom.us", "--client", ME, "--json")
     by_command_line = json.loads(told.stdout)

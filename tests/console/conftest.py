@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import random
-import socket
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
-import uvicorn
 
 from sovproxy.api.start import app_of
 from sovproxy.events.event import Event, Rollup
 from sovproxy.settings import Settings
 from sovproxy.usecases.access.tokens import Role, create_token
+from tests.baseline import furnished
+from tests.serving import Serving, client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202e.example'
 
@@ -122,19 +121,14 @@ class Site:
     """The running console, and ways to come in."""
 
     def __init__(self, settings: Settings) -> None:
+        furnished(settings.data_dir)
         self.app = app_of(settings)
         self.services = self.app.state.services
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="critical"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
+        self._serving = Serving(self.app)
+        self.url = self._serving.url
 
     def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        self._serving.stop()
         self.services.store.close()
 
     def token(self, role: Role) -> str:
@@ -143,7 +137,7 @@ class Site:
     def deliver(self, events: list[Event], rollups: Any = ()) -> None:
         """Ingest as a node does, in batches."""
         headers = {"authorization": f"Bearer {self.token(Role.NODE)}"}
-        with httpx.Client(base_url=self.url, trust_env=False, headers=headers, timeout=30) as node:
+        with client_of(self.url, headers=headers, timeout=30) as node:
             for start in range(0, max(len(events), len(rollups)), 2000):
                 parts = [items[start : start + 2000] for items in (events, rollups)]
                 lists = [b",".join(item.to_json() for item in items) for items in parts]
@@ -154,12 +148,7 @@ class Site:
 
     def client(self, role: Role | None = Role.ANALYST, **headers: str) -> httpx.Client:
         """A browser without scripts; signed in through the form if a role is given."""
-        client = httpx.Client(
-            base_url=self.url,
-            trust_env=False,
-            timeout=30,
-            headers={"accept-language": "en"} | headers,
-        )
+        client = client_of(self.url, timeout=30, headers={"accept-language": "en"} | headers)
         if role:
             answer = client.post("/console/sign-in", data={"token": self.token(role)})
             assert answer.status_code == 303, answer.text

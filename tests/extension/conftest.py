@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import threading
-import time
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import sync_playwright
 
 from sovproxy.api.start import app_of
 from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.tokens import Role, create_token
+from tests.baseline import furnished
+from tests.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Playwright
 
 ROOT = Path(__file__).parents[2]
 ARGS = (
@@ -70,21 +71,13 @@ class Api:
         self.policy = folder / "policy.yaml"
         self.policy.write_bytes(source.read_bytes())
         self.settings = Settings(data_dir=folder / "data", policy=str(self.policy), **settings)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app_of(self.settings), log_level="critical")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
+        furnished(self.settings.data_dir)
+        self._serving = Serving(app_of(self.settings))
+        self.url = self._serving.url
 
     def stop(self) -> None:
         """Stop it; its address refuses from then on."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        self._serving.stop()
 
 
 @pytest.fixture
@@ -170,32 +163,38 @@ class Browser:
         )
 
 
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Closed with its module: its event loop would disturb tests that start their own."""
+    with sync_playwright() as driver:
+        yield driver
+
+
 @pytest.fixture
-def chromium(built, tmp_path):
+def chromium(playwright, built, tmp_path):
     """Start Chromium with the extension, in a language; a new profile each time."""
 
     @contextmanager
     def start(language: str = "fr-FR", size: tuple[int, int] = (1280, 900), *more: str):
-        with sync_playwright() as playwright:
-            folder = built / "chromium"
-            context = playwright.chromium.launch_persistent_context(
-                str(tmp_path / "profile"),
-                executable_path="/usr/bin/chromium",
-                headless=True,
-                locale=language,
-                viewport={"width": size[0], "height": size[1]},
-                ignore_default_args=["--disable-extensions"],
-                args=[
-                    *ARGS,
-                    f"--lang={language}",
-                    f"--load-extension={folder}",
-                    f"--disable-extensions-except={folder}",
-                    *more,
-                ],
-            )
-            try:
-                yield Browser(context)
-            finally:
-                context.close()
+        folder = built / "chromium"
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path="/usr/bin/chromium",
+            headless=True,
+            locale=language,
+            viewport={"width": size[0], "height": size[1]},
+            ignore_default_args=["--disable-extensions"],
+            args=[
+                *ARGS,
+                f"--lang={language}",
+                f"--load-extension={folder}",
+                f"--disable-extensions-except={folder}",
+                *more,
+            ],
+        )
+        try:
+            yield Browser(context)
+        finally:
+            context.close()
 
     return start

@@ -12,6 +12,7 @@ import pytest
 from sovproxy.enforce.bundle import make_bundle
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 
 RUNNER = Path(__file__).with_name("rules.mjs")
 REGEX_RULES = 1000
@@ -23,7 +24,7 @@ def outcome(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
 
     def compare(policy: str, day: datetime, lifted: tuple[str, ...] = ()) -> dict:
-        judge = Judge(Settings(data_dir=folder, policy=policy))
+        judge = Judge(Settings(data_dir=furnished(folder), policy=policy))
         bundle = make_bundle(judge.atlas, judge.policy)
         sent = {"bundle": bundle, "now": day.timestamp(), "lifted": lifted}
         done = subprocess.run(

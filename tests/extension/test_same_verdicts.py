@@ -18,6 +18,7 @@ from sovproxy.decide.normalise import read_address, read_destination
 from sovproxy.enforce.bundle import make_bundle, to_bytes
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 
 CASES = Path(__file__).parents[1] / "cases"
 RUNNER = Path(__file__).with_name("judge.mjs")
@@ -39,7 +40,7 @@ class Both:
     """The judge of a policy, and the core in node with the bundle of that judge."""
 
     def __init__(self, folder: Path, policy: str) -> None:
-        self.judge = Judge(Settings(data_dir=folder, policy=policy))
+        self.judge = Judge(Settings(data_dir=furnished(folder), policy=policy))
         self.bundle = make_bundle(self.judge.atlas, self.judge.policy)
 
     def ours(self, question: Question) -> dict:

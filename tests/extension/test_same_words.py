@@ -19,6 +19,7 @@ from sovproxy.prompt.reply import Use, make_reply, use_of
 from sovproxy.prompt.sentences import in_whose_hands
 from sovproxy.settings import Settings
 from sovproxy.usecases.policy.judging import Judge
+from tests.baseline import furnished
 
 RUNNER = Path(__file__).with_name("words.mjs")
 NOW = datetime(2028, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +44,7 @@ def said_by_the_proxy(judge: Judge, host: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("profile", ["fr-etat", "de-sh"])
 def test_every_service_is_spoken_of_in_the_same_words(tmp_path, profile):
-    judge = Judge(Settings(data_dir=tmp_path, policy=profile))
+    judge = Judge(Settings(data_dir=furnished(tmp_path), policy=profile))
     listings = judge.atlas.listings
     by_service = {item.service: item.pattern for item in listings if item.kind == "host"}
     hosts = [pattern.replace("*", "a") for pattern in by_service.values()]

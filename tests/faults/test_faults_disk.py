@@ -14,6 +14,7 @@ from sovproxy.events.spool import Spool, SpoolLimits, SpoolUnwritable
 from sovproxy.fleet.messages import Heartbeat
 from sovproxy.settings import Settings
 from sovproxy.usecases.nodes.node import Node
+from tests.baseline import furnished
 from tests.lab.clients import NAVIGATION, TOKEN, curl
 from tests.lab.proxies import wait_until
 
@@ -141,7 +142,7 @@ def test_a_disk_that_does_not_flush_is_no_record(tmp_path, monkeypatch):
 
 def test_what_the_spool_dropped_and_a_full_disk_are_in_the_report_to_the_api(tmp_path):
     """From there they are `sovproxy_node_events_total` with `counter="limit_spool_…"`."""
-    node = Node(Settings(data_dir=tmp_path, policy="eu", node="paris"))
+    node = Node(Settings(data_dir=furnished(tmp_path), policy="eu", node="paris"))
     try:
         limits = node.member._report().counters.snapshot()
         assert limits["limit_spool_dropped_events"] == limits["limit_spool_disk_full"] == 0

@@ -21,6 +21,7 @@ from sovproxy.store.tables import EXCEPTION_STEPS, EXCEPTIONS, ExceptionRow, Exc
 from sovproxy.store.times import microseconds
 from sovproxy.usecases.nodes.node import Node
 from sovproxy.usecases.worker.exceptions import ExceptionsInForce
+from tests.baseline import furnished
 from tests.events.conftest import COMPLETE, Event
 from tests.lab.proxies import ROOT
 
@@ -89,7 +90,7 @@ def test_a_node_that_lost_its_state_keeps_no_policy_that_was_taken_back_meanwhil
     write_applied(tmp_path, (PROFILES / "fr-etat.yaml").read_text(), 3)
     (tmp_path / "node").mkdir()
     (tmp_path / "node" / "state.json").write_text('{"version": "torn')
-    node = Node(Settings(data_dir=tmp_path, policy="eu", node="paris"))
+    node = Node(Settings(data_dir=furnished(tmp_path), policy="eu", node="paris"))
     try:
         assert node.policy.id == "fr-etat"
         assert node.member.follower.known == Known()
@@ -102,7 +103,7 @@ def test_a_node_that_lost_its_state_keeps_no_policy_that_was_taken_back_meanwhil
 
 
 def test_a_node_that_lost_its_state_gets_the_applied_policy_again(tmp_path):
-    node = Node(Settings(data_dir=tmp_path, policy="eu", node="paris"))
+    node = Node(Settings(data_dir=furnished(tmp_path), policy="eu", node="paris"))
     policy = AppliedPolicy(number=4, text="id: new\n", digest="1a2b3c4d")
     try:
         node.member._adopt(Known("9f86d081884c7d65.0", Common(policy=policy)))

@@ -9,21 +9,22 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
-import uvicorn
 
 from sovproxy.api.start import app_of
 from sovproxy.settings import Settings
+from tests.baseline import furnished
+from tests.serving import Serving, client_of, listening, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 HERE = Path(__file__).parent
 CACHE = Path.home() / ".cache" / "sovproxy-tests"
@@ -35,16 +36,16 @@ class Portal:
     """A running sovproxy with its console, which knows a provider."""
 
     def __init__(self, folder: Path, issuer: str, **settings: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._listener = listening()
+        self.url = url_of(self._listener)
         secret = folder / "client-secret"
         secret.write_text(SECRET + "\n")
         self.folder, self.issuer, self.settings = folder, issuer, settings
-        self._server: uvicorn.Server | None = None
+        self._serving: Serving | None = None
 
     def start(self) -> Portal:
         values: dict[str, Any] = {
-            "data_dir": self.folder / "data",
+            "data_dir": furnished(self.folder / "data"),
             "policy": "eu",
             "node": "n",
             "public_url": self.url,
@@ -57,21 +58,16 @@ class Portal:
         }
         self.app = app_of(Settings(**values | self.settings))
         self.store = self.app.state.services.store
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="critical"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
+        self._serving = Serving(self.app, self._listener)
         return self
 
     def stop(self) -> None:
-        if self._server:
-            self._server.should_exit = True
-            self._thread.join()
+        if self._serving:
+            self._serving.stop()
             self.store.close()
 
     def browser(self) -> httpx.Client:
-        return httpx.Client(trust_env=False, timeout=30, headers={"accept-language": "en"})
+        return client_of("", timeout=30, headers={"accept-language": "en"})
 
 
 def installed_provider() -> Path:

@@ -15,6 +15,7 @@ from sovproxy.fleet.messages import Common, InForce
 from sovproxy.fleet.outbox import OutboxFull
 from sovproxy.settings import Settings
 from sovproxy.usecases.nodes.node import Node
+from tests.baseline import furnished
 
 ME, OTHER = "2026-11.aaaabbbbccccdddd", "2026-11.eeeeffffgggghhhh"
 HEAD = "9f86d081884c7d65"
@@ -22,7 +23,7 @@ HEAD = "9f86d081884c7d65"
 
 @pytest.fixture
 def node(tmp_path):
-    opened = Node(Settings(data_dir=tmp_path, policy="eu", node="paris"))
+    opened = Node(Settings(data_dir=furnished(tmp_path), policy="eu", node="paris"))
     yield opened
     opened.recorder.close()
 

@@ -16,6 +16,7 @@ from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.usecases.access.tokens import Principal, Role
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.local_catalogue import MAX_TEXT, Kind, LocalCatalogue, NoSuchEntry
+from tests.baseline import furnished
 
 ADA = Principal("0" * 16, "Ada", Role.ADMIN)
 MEET = """\
@@ -65,7 +66,7 @@ def local(tmp_path, store):
 
 @pytest.fixture
 def judge(tmp_path):
-    return Judge(Settings(data_dir=tmp_path, policy="fr-etat"))
+    return Judge(Settings(data_dir=furnished(tmp_path), policy="fr-etat"))
 
 
 def test_an_added_service_is_judged_at_the_next_look_and_gone_after_undo(local, judge):

@@ -14,6 +14,7 @@ from sovproxy.store.deliveries import insert_records
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.policy.simulating import Replay
 from sovproxy.usecases.policy.simulation import InvalidSimulation, SimulationInput
+from tests.baseline import furnished
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 IN_FORCE = """\
@@ -79,7 +80,7 @@ def a_rollup(count=10, **fields) -> Rollup:
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulating")
     (folder / "ours.yaml").write_text(IN_FORCE)
-    return Judge(Settings(data_dir=folder, policy=str(folder / "ours.yaml")))
+    return Judge(Settings(data_dir=furnished(folder), policy=str(folder / "ours.yaml")))
 
 
 @pytest.fixture
