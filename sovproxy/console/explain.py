@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from sovproxy.console.failures import Refused
-from sovproxy.console.frame import render
+from sovproxy.console.frame import Shown, render
 from sovproxy.console.policy_forms import desk_of, draft_of, may_draft
+from sovproxy.console.reasons import reason, trace
 from sovproxy.console.view import SignedInView  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.errors import InvalidFile
 from sovproxy.usecases.policy.drafting import list_drafts
@@ -35,6 +36,7 @@ def explain(view: SignedInView) -> Response:
         answer = _under(view, draft.text, query, ip, group)
     elif query:
         answer = view.judge.check(query, ip, group, client)
+    shown = Shown(view.language)
     powers = {power.id: power for power in view.judge.atlas.powers}
     return render(
         view,
@@ -44,6 +46,8 @@ def explain(view: SignedInView) -> Response:
         group=group,
         client=client,
         answer=answer,
+        reason=reason(shown, answer) if answer else "",
+        trace=trace(shown, answer) if answer else [],
         powers=powers,
         groups=[item.id for item in view.judge.policy.groups],
         examples=EXAMPLES,

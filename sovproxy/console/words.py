@@ -212,6 +212,35 @@ WORDS: Final = MappingProxyType(
             "verification": mark("Verification"),
             "stance": mark("Stance"),
             "powers": mark("Powers"),
+            "network": mark("Network (ASN)"),
+        },
+        "evidence": {
+            "host": mark("Host"),
+            "prefix": mark("Prefix"),
+            "network": mark("Network"),
+            "operator": mark("Operator"),
+            "parent": mark("Parent"),
+            "technology": mark("Technology"),
+            "location": mark("Location"),
+            "warning": mark("Warning"),
+        },
+        "unreadable": {
+            text: text
+            for text in (
+                mark("is empty"),
+                mark("is longer than 2048 characters"),
+                mark("is longer than 253 characters"),
+                mark("has a label longer than 63 characters"),
+                mark("has an empty label (two dots in a row)"),
+                mark("has characters that no host name can have"),
+                mark("has percent signs that do not spell UTF-8"),
+                mark("is not a valid internationalised name (IDNA, UTS 46)"),
+                mark("has a port that is not a number from 1 to 65535"),
+                mark("ends in a number but is not an IPv4 address"),
+                mark("has a number that is neither decimal, octal nor hexadecimal"),
+                mark("has a number too large for an IPv4 address"),
+                mark("is not an IPv6 address"),
+            )
         },
     }
 )

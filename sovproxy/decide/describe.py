@@ -13,7 +13,7 @@ from sovproxy.decide.normalise import MAX_INPUT
 if TYPE_CHECKING:
     from sovproxy.decide.destination import Destination
     from sovproxy.decide.facts import Operator, Place, Service
-    from sovproxy.decide.verdict import Verdict
+    from sovproxy.decide.verdict import Step, Verdict
 
 type Json = dict[str, object]
 
@@ -34,7 +34,20 @@ def describe(query: str, destination: Destination | Unreadable, verdict: Verdict
         "verdict": _verdict(verdict),
         "exception": _exception(verdict),
         "evidence": [asdict(item) for item in evidence_of(verdict)],
-        "trace": [asdict(step) for step in verdict.steps],
+        "trace": [_step(step) for step in verdict.steps],
+    }
+
+
+def _step(step: Step) -> Json:
+    """A step in English, and in parts for those who say it in another language."""
+    note = step.note
+    return {
+        "rung": step.rung,
+        "decided": step.decided,
+        "detail": step.detail,
+        "rule": step.rule,
+        "action": step.action,
+        "note": {"key": note.key, "values": dict(note.values)} if note else None,
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sovproxy.decide.jurisdiction import control_of
+from sovproxy.decide.notes import Note
 from sovproxy.decide.policy import NO_TEXTS
 from sovproxy.decide.question import Question, Reach, rests_on_recalled, why_not
 from sovproxy.decide.verdict import Jurisdiction, Step, Verdict
@@ -32,7 +33,7 @@ class Decision:
 
     action: Action
     rule: str
-    why: str = ""
+    why: Note | None = None
     by: Rule | None = None
     softened: bool = False
 
@@ -49,9 +50,8 @@ class Ruling:
 def refused_network(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
     """The proxy is no way in: loopback, link-local and whatever else the policy refuses."""
     if question.reach is Reach.REFUSED:
-        reason = "The address is in a network that the policy never lets the proxy connect to."
-        yield Decision(Action.BLOCK, "refused-network", reason)
-    yield Step("refused-network", decided=False, detail="the address is not in a refused network")
+        yield Decision(Action.BLOCK, "refused-network", Note("refused-network"))
+    yield Step("refused-network", decided=False, note=Note("not-refused"))
 
 
 def internal(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
@@ -60,17 +60,12 @@ def internal(question: Question, _policy: Policy) -> Iterator[Step | Decision]:
     A name of somebody else that leads inside would make the proxy a way in (DNS rebinding).
     """
     if question.internal_name:
-        yield Decision(
-            Action.ALLOW, "internal", "The host is one of the policy's internal domains."
-        )
+        yield Decision(Action.ALLOW, "internal", Note("internal-domain"))
     if question.outer_name:
-        reason = (
-            "The name leads to an internal network, but is none of the policy's internal domains."
-        )
-        yield Decision(Action.BLOCK, "refused-network", reason)
+        yield Decision(Action.BLOCK, "refused-network", Note("leads-inside"))
     if question.reach is Reach.INTERNAL and question.listing is None:
-        yield Decision(Action.ALLOW, "internal", "The address is in an internal network.")
-    yield Step("internal", decided=False, detail="neither an internal domain nor network")
+        yield Decision(Action.ALLOW, "internal", Note("internal-network"))
+    yield Step("internal", decided=False, note=Note("not-internal"))
 
 
 def rules(question: Question, policy: Policy) -> Iterator[Step | Decision]:
@@ -79,9 +74,9 @@ def rules(question: Question, policy: Policy) -> Iterator[Step | Decision]:
         miss = why_not(rule.condition, question)
         action = rule.action_at(question.now)
         if miss:
-            yield Step(f"rule {rule.id}", decided=False, detail=f"does not fit: {miss}")
+            yield Step(f"rule {rule.id}", decided=False, note=miss)
         elif action is None:
-            yield Step(f"rule {rule.id}", decided=False, detail="fits, but is not in force yet")
+            yield Step(f"rule {rule.id}", decided=False, note=Note("not-yet"))
         else:
             yield _decide_by_rule(rule, action, question, policy)
 
@@ -89,13 +84,13 @@ def rules(question: Question, policy: Policy) -> Iterator[Step | Decision]:
 def _decide_by_rule(rule: Rule, action: Action, question: Question, policy: Policy) -> Decision:
     trusted = rule.trust_recalled or policy.trust_recalled
     softened = action is Action.BLOCK and not trusted and rests_on_recalled(rule, question)
-    why = "The fact is only recalled, so that it warns instead of blocking." if softened else ""
+    why = Note("recalled") if softened else None
     return Decision(Action.WARN if softened else action, rule.id, why, rule, softened)
 
 
 def default(_question: Question, policy: Policy) -> Iterator[Step | Decision]:
     """No rule fits: the policy's default."""
-    yield Decision(policy.default, "default", "No rule fits.")
+    yield Decision(policy.default, "default", Note("no-rule"))
 
 
 RUNGS: tuple[tuple[str, Rung], ...] = (
@@ -118,8 +113,8 @@ def climb(question: Question, policy: Policy) -> Ruling:
     for name, rung in RUNGS:
         for outcome in rung(question, policy):
             if isinstance(outcome, Decision):
-                detail = f"{outcome.rule}: {outcome.action}. {outcome.why}".strip()
-                steps.append(Step(name, decided=True, detail=detail))
+                said = {"rule": outcome.rule, "action": outcome.action}
+                steps.append(Step(name, decided=True, note=outcome.why, **said))
                 return Ruling(outcome, question.jurisdiction, tuple(steps))
             steps.append(outcome)
     raise AssertionError("the last rung always decides")
@@ -127,11 +122,10 @@ def climb(question: Question, policy: Policy) -> Ruling:
 
 def unreadable(bad: Unreadable, policy: Policy) -> Verdict:
     """The verdict on input that names no destination: there is nothing to connect to."""
-    why = f"It cannot be read: it {bad.problem}."
-    steps = (Step("unreadable-destination", decided=True, detail=why),)
-    return Verdict(
-        Action.BLOCK, "unreadable-destination", policy.id, policy.version, steps=steps, why=why
-    )
+    why = Note("unreadable", {"problem": bad.problem})
+    rule = "unreadable-destination"
+    steps = (Step(rule, decided=True, note=why),)
+    return Verdict(Action.BLOCK, rule, policy.id, policy.version, steps=steps, why=str(why))
 
 
 type Cut = tuple[
@@ -168,7 +162,7 @@ class Tailor:
             decision.by.message if decision.by else NO_TEXTS,
             decision.softened,
             ruling.steps,
-            decision.why,
+            str(decision.why) if decision.why else "",
         )
 
     def dress(self, cut: Cut, listing: Listing | None) -> Verdict:

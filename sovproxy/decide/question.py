@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sovproxy.decide.notes import Note
 from sovproxy.decide.words import Verification
 
 if TYPE_CHECKING:
@@ -42,17 +43,20 @@ class Question:
     outer_name: bool = False
 
 
-def why_not(condition: Condition, question: Question) -> str:
-    """Empty when the condition fits; else the first part that does not, for the trace.
+def why_not(condition: Condition, question: Question) -> Note | None:
+    """None when the condition fits; else the first part that does not, for the trace.
 
     Services that no rule names look alike and share their trace, so that it does not name them.
     """
     for name, wanted, found in _parts(condition, question):
         if wanted and wanted.isdisjoint(found):
             if name == "service":
-                return "it names other services"
-            return f"{name} is {', '.join(map(str, sorted(found))) or 'unknown'}"
-    return ""
+                return Note("other-services")
+            if not found:
+                return Note("no-value", {"part": name})
+            shown = ", ".join(map(str, sorted(found)))
+            return Note("other-value", {"part": name, "found": shown})
+    return None
 
 
 def _parts(

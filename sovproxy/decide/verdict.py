@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sovproxy.decide.facts import NOWHERE, Listing, Operator, Place, Power, Service
 from sovproxy.decide.instants import utc_text
+from sovproxy.decide.notes import Note
 from sovproxy.decide.policy import NO_TEXTS, Texts
 from sovproxy.decide.words import Action, Standing
 
@@ -41,11 +42,22 @@ UNKNOWN_JURISDICTION = Jurisdiction()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing the ladder looked at: the rung, whether it decided, and why or why not."""
+    """One thing the ladder looked at: the rung, whether it decided, and why or why not.
+
+    A step that decided says what: the action, by which rule.
+    """
 
     rung: str
     decided: bool
-    detail: str
+    note: Note | None = None
+    rule: str = ""
+    action: str = ""
+
+    @property
+    def detail(self) -> str:
+        """All of it but the rung, in English."""
+        said = ": ".join(filter(None, (self.rule, self.action)))
+        return " ".join(filter(None, (said and f"{said}.", str(self.note) if self.note else "")))
 
 
 class Verdict(NamedTuple):
@@ -119,13 +131,13 @@ class Verdict(NamedTuple):
         if not self.can_be_excepted:
             return self
         until = utc_text(grant.until)[:16].replace("T", " ") + " UTC"
-        without = f"without it: rule {self.rule}, {self.action}."
-        why = f"Exception {grant.number} lets it pass until {until}; {without}"
-        step = Step("exception", decided=True, detail=f"{Action.OBSERVE}. {why}")
+        values = {"number": str(grant.number), "until": until}
+        note = Note("exception", values | {"rule": self.rule, "action": self.action})
+        step = Step("exception", decided=True, note=note, action=Action.OBSERVE)
         return self._replace(
             action=Action.OBSERVE,
             rule="exception",
-            why=why,
+            why=str(note),
             steps=(*self.steps, step),
             exception=grant,
             overruled=self,

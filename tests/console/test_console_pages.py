@@ -271,7 +271,7 @@ def test_explain_gives_trace_evidence_powers_and_alternative(site):
     text = cells(site.client().get("/console/explain?q=zoom.us").text)
     for words in (
         "Block",
-        "rule sovereign",
+        "Rule sovereign",
         "CLOUD",
         "Alternative Visio",
         "support.zoom.com",

@@ -84,7 +84,9 @@ def test_the_whole_answer_has_the_shape_of_the_contract():
     assert {tuple(item) for item in evidence} == {
         ("kind", "value", "source", "as_of", "confidence")
     }
-    assert {tuple(step) for step in trace} == {("rung", "decided", "detail")}
+    assert {tuple(step) for step in trace} == {
+        ("rung", "decided", "detail", "rule", "action", "note")
+    }
 
 
 def test_what_nothing_is_known_of_is_null_and_empty():

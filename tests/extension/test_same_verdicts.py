@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -65,7 +65,10 @@ class Both:
             "softened": verdict.softened,
             "trace": []
             if isinstance(destination, Unreadable)
-            else [asdict(step) for step in verdict.steps],
+            else [
+                {"rung": step.rung, "decided": step.decided, "detail": step.detail}
+                for step in verdict.steps
+            ],
         }
 
     def theirs(self, questions: list[Question]) -> list[dict]:
