@@ -8,12 +8,17 @@ client.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+from fastapi import Header
 from starlette.datastructures import Headers, MutableHeaders
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+IfMatch = Annotated[
+    str, Header(max_length=200, description="The ETag of what is changed, as you have read it.")
+]
 
 MAX_BYTES: Final = 1024 * 1024
 """Larger answers are sent as they come: nobody asks for them again and again."""

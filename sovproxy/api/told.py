@@ -15,6 +15,7 @@ from sovproxy.usecases.analysis.resolving_clients import (
 )
 from sovproxy.usecases.analysis.search_words import InvalidSearch
 from sovproxy.usecases.analysis.suppressing import NoSuchSuppression, TooManySuppressions
+from sovproxy.usecases.analysis.versions import Changed
 from sovproxy.usecases.analysis.views import NoSuchView, NotYourView, TooManyViews
 from sovproxy.usecases.worker.persons import NobodyFound, NoSuchRequest
 
@@ -27,6 +28,7 @@ PROBLEMS: Final[dict[type[SovproxyError], tuple[int, str]]] = {
     NobodyFound: (409, "nobody-found"),
     NoSuchRequest: (404, "no-such-request"),
     InvalidSearch: (422, "invalid-request"),
+    Changed: (412, "changed"),
     NoSuchFinding: (404, "no-such-finding"),
     NoSuchResolution: (404, "no-such-resolution"),
     NoSuchSuppression: (404, "no-such-suppression"),

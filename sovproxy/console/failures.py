@@ -32,6 +32,10 @@ _WORDS = {
     403: (mark("Not for this account"), mark("Sign in with a token of another role.")),
     404: (mark("There is nothing here"), mark("The address may be old or mistyped.")),
     405: (mark("That is not how this page works"), mark("Go back and try again.")),
+    412: (
+        mark("Somebody changed it in the meantime"),
+        mark("Nothing of yours was saved. Go back, reload the page and say it again."),
+    ),
     503: (
         mark("The store cannot be used now"),
         mark("Nothing was changed and nothing is lost. Try again in a moment."),

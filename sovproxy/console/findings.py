@@ -40,6 +40,7 @@ from sovproxy.usecases.analysis.suppressing import (
     suppress,
     suppressions,
 )
+from sovproxy.usecases.analysis.versions import Changed
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:
@@ -203,9 +204,12 @@ def change_finding(number: Number, view: ReviewerView, form: CheckedForm) -> Res
         fields["tags"] = tags_of(form)
     change = read_form(FindingChange, fields)
     try:
-        usecase.change_finding(view.store, view.principal, number, change, view.now)
+        match = form.get("version", "")
+        usecase.change_finding(view.store, view.principal, number, change, view.now, match=match)
     except NoSuchFinding:
         raise Refused(404) from None
+    except Changed:
+        raise Refused(412) from None
     except TooManyNotes as error:
         raise Refused(409, str(error)) from None
     if following := form.get("next", ""):

@@ -15,6 +15,7 @@ from sovproxy.prompt.languages import mark
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.analysis import views as usecase
 from sovproxy.usecases.analysis.search_words import InvalidSearch
+from sovproxy.usecases.analysis.versions import Changed
 from sovproxy.usecases.analysis.views import (
     NoSuchView,
     NotYourView,
@@ -62,9 +63,12 @@ def change_view(number: Number, view: ReviewerView, form: CheckedForm) -> Respon
     fields = {name: form.get(name, "").strip() for name in ("name", "description")}
     change = read_form(ViewChange, fields | {"shared": "shared" in form})
     try:
-        made = usecase.change_view(view.store, view.principal, number, change, view.now)
+        match, now = form.get("version", ""), view.now
+        made = usecase.change_view(view.store, view.principal, number, change, now, match=match)
     except (NoSuchView, NotYourView) as error:
         raise _refused(error) from None
+    except Changed:
+        raise Refused(412) from None
     return done(view, "/views", _SAVED, name=made.name)
 
 

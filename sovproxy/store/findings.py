@@ -16,6 +16,7 @@ from sovproxy.store.tables import (
     NoteRow,
     SuppressionRow,
 )
+from sovproxy.store.times import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,10 +102,18 @@ def update_finding(
     values: dict[str, Any],
     notes: Sequence[NoteRow],
     entry: AuditRow,
+    *,
+    unchanged_since: int | None = None,
 ) -> bool:
-    """Change a finding and add notes to it; False if there is none. Raises StoreUnavailable."""
+    """Change a finding and add notes to it; False if there is none, or if it was not last changed
+    at `unchanged_since` (Unix µs). Each change has a time of its own. Raises StoreUnavailable.
+    """
+    changed = later(FINDINGS.c.changed, values["changed"])
+    changing = update(FINDINGS).where(FINDINGS.c.id == finding_id)
+    if unchanged_since is not None:
+        changing = changing.where(FINDINGS.c.changed == unchanged_since)
+    changing = changing.values(values | {"changed": changed})
     with store.writing() as connection:
-        changing = update(FINDINGS).where(FINDINGS.c.id == finding_id).values(values)
         if not connection.execute(changing).rowcount:
             return False
         _add_notes(connection, finding_id, notes)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -16,3 +22,8 @@ def microseconds(time: datetime) -> int:
 def from_microseconds(value: int) -> datetime:
     """The UTC time of Unix microseconds."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def later(column: Column[int], at: int) -> ColumnElement[int]:
+    """`at`, or just after what stands in the column: so each change of a row has its own time."""
+    return case((column >= at, column + 1), else_=at)

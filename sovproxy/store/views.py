@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from sovproxy.store.audit import add_entry
 from sovproxy.store.bulk import insert_for
 from sovproxy.store.tables import CHOSEN_VIEWS, VIEWS, ViewRow
+from sovproxy.store.times import later
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -47,10 +48,23 @@ def insert_view(store: Store, row: ViewRow, most: int, entry: AuditRow) -> int |
     return int(number)
 
 
-def update_view(store: Store, view_id: int, values: dict[str, Any], entry: AuditRow) -> bool:
-    """Change a view; False if there is none. Raises StoreUnavailable."""
+def update_view(
+    store: Store,
+    view_id: int,
+    values: dict[str, Any],
+    entry: AuditRow,
+    *,
+    unchanged_since: int | None = None,
+) -> bool:
+    """Change a view; False if there is none, or if it was not last changed at `unchanged_since`
+    (Unix µs). Each change has a time of its own. Raises StoreUnavailable.
+    """
+    changed = later(VIEWS.c.changed, values["changed"])
+    changing = update(VIEWS).where(VIEWS.c.id == view_id)
+    if unchanged_since is not None:
+        changing = changing.where(VIEWS.c.changed == unchanged_since)
+    changing = changing.values(values | {"changed": changed})
     with store.writing() as connection:
-        changing = update(VIEWS).where(VIEWS.c.id == view_id).values(values)
         if not connection.execute(changing).rowcount:
             return False
         add_entry(connection, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -32,11 +33,11 @@ def server(serve, clock):
 @pytest.fixture
 def call(server, clock):
     token = create_token(server.services.store, Role.ANALYST, "Ada", now=clock.now)
-    headers = {"authorization": f"Bearer {token}"}
+    own = {"authorization": f"Bearer {token}"}
 
-    def _call(method, path, body=None, **params):
-        url = f"/api/v1{path}"
-        return server.client.request(method, url, json=body, params=params, headers=headers)
+    def _call(method, path, body=None, headers=(), **params):
+        url, sent = f"/api/v1{path}", own | dict(headers)
+        return server.client.request(method, url, json=body, params=params, headers=sent)
 
     return _call
 
@@ -282,3 +283,47 @@ def test_candidates_are_hosts_without_an_entry_then_and_now(call, server, make_e
         "asn": 64500,
         "operator": "example",
     }
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(call, assert_problem):
+    address = f"/findings/{mark(call).json()['id']}"
+    read = call("GET", address)
+    match = {"if-match": read.headers["etag"]}
+    assert read.headers["cache-control"] == "no-store"
+    done = call("PATCH", address, {"assignee": "Grace"}, headers=match)
+    assert (done.status_code, done.headers["etag"] != read.headers["etag"]) == (200, True)
+    refused = call("PATCH", address, {"state": "dismissed", "assignee": ""}, headers=match)
+    assert_problem(refused, 412, "changed")
+    now = call("GET", address)
+    assert (now.json()["assignee"], now.json()["state"]) == ("Grace", "new")
+    assert now.headers["etag"] == done.headers["etag"]
+    again = call("PATCH", address, {"assignee": "Grace"}, headers=match)
+    assert again.status_code == 200  # it says what is there already
+    for number, tag in enumerate(["*", f'"x", {now.headers["etag"]}']):
+        done = call("PATCH", address, {"tags": [f"t{number}"]}, headers={"if-match": tag})
+        assert done.status_code == (200, 412)[number]
+    listed = f'"x", {call("GET", address).headers["etag"]}'
+    assert call("PATCH", address, {"tags": []}, headers={"if-match": listed}).status_code == 200
+    assert call("PATCH", address, {"tags": ["free"]}).status_code == 200
+
+
+def test_a_note_makes_another_version(call):
+    address = f"/findings/{mark(call).json()['id']}"
+    before = call("GET", address).headers["etag"]
+    after = call("POST", f"{address}/notes", {"text": "seen"}).headers["etag"]
+    assert after != before
+    stale = call("PATCH", address, {"state": "confirmed"}, headers={"if-match": before})
+    assert stale.status_code == 412
+
+
+def test_of_many_who_change_the_same_version_at_once_one_does(call):
+    address = f"/findings/{mark(call).json()['id']}"
+    match = {"if-match": call("GET", address).headers["etag"]}
+
+    def change(number):
+        return call("PATCH", address, {"assignee": f"P{number}"}, headers=match).status_code
+
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(change, range(8)))
+    assert sorted(answers) == [200] + [412] * 7
+    assert len(call("GET", address).json()["history"]) == 1

@@ -118,3 +118,20 @@ def test_each_change_is_in_the_audit(server, as_person):
         ("view_save", "Ada"),
     ]
     assert items[2]["details"]["query"] == "service=zoom&last=7d"
+
+
+def test_a_view_that_an_admin_changed_meanwhile_is_not_overwritten(
+    server, as_person, assert_problem
+):
+    ada, admin = as_person("Ada"), as_person("Root", Role.ADMIN)
+    address = f"/api/v1/views/{save(server, ada, shared=True).json()['id']}"
+    match = {"if-match": server.client.get(address, headers=ada).headers["etag"]}
+    changed = server.client.patch(address, json={"name": "Ours"}, headers=admin)
+    assert changed.status_code == 200
+    refused = server.client.patch(address, json={"shared": False}, headers=ada | match)
+    assert_problem(refused, 412, "changed")
+    same = server.client.patch(address, json={"name": "Ours"}, headers=ada | match)
+    assert (same.status_code, same.headers["etag"]) == (200, changed.headers["etag"])
+    fresh = {"if-match": changed.headers["etag"]}
+    done = server.client.patch(address, json={"shared": False}, headers=ada | fresh)
+    assert (done.json()["name"], done.json()["shared"]) == ("Ours", False)

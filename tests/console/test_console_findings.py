@@ -110,6 +110,33 @@ def test_a_finding_is_marked_worked_on_and_shown_beside_events_and_facets(person
     assert "Slack" not in shown(ada, "/findings?tags=odd")
 
 
+def test_a_form_that_is_older_than_somebodys_change_says_so_and_saves_nothing(person):
+    ada, grace = person("Ada"), person("Grace")
+    page = ada.send_form("/findings/mark", kind="service", value="webex").headers["location"]
+    path = page.removeprefix("/console")
+    version = html.unescape(re.search(r'name="version" value="([^"]*)"', ada.get(page).text)[1])
+    grace.send_form(path, state="in_review", assignee="Grace", tags="", version=version)
+    refused = ada.send_form(path, 412, state="new", assignee="", tags="odd", version=version)
+    assert "Somebody changed it in the meantime" in cells(refused.text)
+    ada.send_form(path, state="in_review", assignee="Grace", tags="", version=version)
+    text = cells(ada.get(page).text)
+    assert "Grace" in text
+    assert "odd" not in text
+
+
+def test_a_view_that_somebody_renamed_meanwhile_keeps_that_name(person):
+    ada, root = person("Ada"), person("Root", Role.ADMIN)
+    ada.send_form("/views", name="Meanwhile", query="service=zoom", shared="1")
+    forms = ada.get("/console/views").text.split("<form")
+    form = next(part for part in forms if 'value="Meanwhile"' in part)
+    path = re.search(r'action="/console([^"]*)"', form)[1]
+    version = html.unescape(re.search(r'name="version" value="([^"]*)"', form)[1])
+    root.send_form(path, name="Ours", description="", shared="1", version=version)
+    ada.send_form(path, 412, name="Mine", description="", version=version)
+    assert "Ours" in shown(ada, "/views")
+    root.send_form(f"{path}/delete")
+
+
 def test_the_next_page_of_a_form_is_never_elsewhere(person):
     ada = person("Ada")
     page = ada.send_form("/findings/mark", kind="asn", value="8075").headers["location"]

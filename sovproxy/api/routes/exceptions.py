@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.usecases.access.auditing import Act, record_act
@@ -40,9 +41,6 @@ Asker = Annotated[Principal, allow(Role.NODE, Role.WORKER, Role.ADMIN)]
 Own = Annotated[Principal, allow(Role.NODE, Role.WORKER)]
 Reader = Annotated[Principal, allow(Role.ANALYST, Role.ADMIN, Role.AUDITOR)]
 Admin = Annotated[Principal, allow(Role.ADMIN)]
-IfMatch = Annotated[
-    str, Header(max_length=100, description="The ETag of the request as you have read it.")
-]
 IfNoneMatch = Annotated[str, Header(max_length=1000, description="ETags that you have already.")]
 MAX_CLIENTS = 50
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.routes.policy import Desk  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.told import told
@@ -96,31 +97,45 @@ def propose_rule(principal: Reader, body: RuleWish, desk: Desk) -> Proposal:
 
 
 @router.get("/findings/{finding_id}")
-def finding(finding_id: Number, services: ServicesDep, principal: Reader) -> FindingRecord:
+def finding(
+    finding_id: Number, response: Response, services: ServicesDep, principal: Reader
+) -> FindingRecord:
     """Give one finding with its history."""
     _ = principal
     with told():
-        return usecase.get_finding(services.store, finding_id)
+        return _tagged(response, usecase.get_finding(services.store, finding_id))
 
 
 @router.patch("/findings/{finding_id}")
 def change(
-    finding_id: Number, body: FindingChange, services: ServicesDep, principal: Reader
+    finding_id: Number,
+    body: FindingChange,
+    response: Response,
+    services: ServicesDep,
+    principal: Reader,
+    *,
+    if_match: IfMatch = "",
 ) -> FindingRecord:
     """Change state, assignee or tags of a finding; each change is a line in its history."""
     with told():
-        now = services.clock()
-        return usecase.change_finding(services.store, principal, finding_id, body, now)
+        store, now = services.store, services.clock()
+        done = usecase.change_finding(store, principal, finding_id, body, now, match=if_match)
+        return _tagged(response, done)
 
 
 @router.post("/findings/{finding_id}/notes", status_code=201)
 def annotate(
-    finding_id: Number, body: NoteInput, services: ServicesDep, principal: Reader
+    finding_id: Number,
+    body: NoteInput,
+    response: Response,
+    services: ServicesDep,
+    principal: Reader,
 ) -> FindingRecord:
     """Add an annotation. It cannot be changed or deleted afterwards."""
     with told():
         now = services.clock()
-        return usecase.annotate(services.store, principal, finding_id, body.text, now)
+        done = usecase.annotate(services.store, principal, finding_id, body.text, now)
+        return _tagged(response, done)
 
 
 @router.get("/suppressions")
@@ -170,6 +185,11 @@ def list_candidates(
         covered=lambda host: is_covered(services, host),
         limit=query.limit,
     )
+
+
+def _tagged(response: Response, found: FindingRecord) -> FindingRecord:
+    response.headers["etag"] = found.etag
+    return found
 
 
 def is_covered(services: Services, host: str) -> bool:

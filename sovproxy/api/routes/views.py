@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.told import told
 from sovproxy.usecases.access.tokens import Principal, Role
@@ -60,19 +61,29 @@ def begin_with(body: FirstView, services: ServicesDep, principal: Reader) -> Fir
 
 
 @router.get("/views/{view_id}")
-def view(view_id: ViewId, services: ServicesDep, principal: Reader) -> SavedView:
+def view(
+    view_id: ViewId, response: Response, services: ServicesDep, principal: Reader
+) -> SavedView:
     """Give one view."""
     with told():
-        return usecase.open_view(services.store, principal, view_id)
+        return _tagged(response, usecase.open_view(services.store, principal, view_id))
 
 
 @router.patch("/views/{view_id}")
 def change_view(
-    view_id: ViewId, body: ViewChange, services: ServicesDep, principal: Reader
+    view_id: ViewId,
+    body: ViewChange,
+    response: Response,
+    services: ServicesDep,
+    principal: Reader,
+    *,
+    if_match: IfMatch = "",
 ) -> SavedView:
     """Rename a view, or change what it finds or who may open it: its owner may, and admins."""
     with told():
-        return usecase.change_view(services.store, principal, view_id, body, services.clock())
+        now = services.clock()
+        done = usecase.change_view(services.store, principal, view_id, body, now, match=if_match)
+        return _tagged(response, done)
 
 
 @router.delete("/views/{view_id}", status_code=204)
@@ -81,3 +92,8 @@ def delete_view(view_id: ViewId, services: ServicesDep, principal: Reader) -> Re
     with told():
         usecase.delete_view(services.store, principal, view_id, services.clock())
     return Response(status_code=204)
+
+
+def _tagged(response: Response, found: SavedView) -> SavedView:
+    response.headers["etag"] = found.etag
+    return found

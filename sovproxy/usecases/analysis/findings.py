@@ -17,6 +17,7 @@ from sovproxy.store import findings as rows
 from sovproxy.store.tables import FindingRow, NoteRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
+from sovproxy.usecases.analysis import versions
 from sovproxy.usecases.analysis.searching import MAX_VALUES, Value, printable
 
 if TYPE_CHECKING:
@@ -179,6 +180,11 @@ class FindingRecord(BaseModel):
     changed: datetime
     history: list[Note] = []
 
+    @property
+    def etag(self) -> str:
+        """What changes with every change of it."""
+        return versions.etag(self.id, self.changed)
+
 
 class FindingPage(BaseModel):
     """Findings, the last marked first; the cursor of the next page, or null; counts by state."""
@@ -243,21 +249,30 @@ def findings_of(store: Store, things: Iterable[rows.Thing]) -> dict[rows.Thing, 
 
 
 def change_finding(
-    store: Store, principal: Principal, finding_id: int, change: FindingChange, now: datetime
+    store: Store,
+    principal: Principal,
+    finding_id: int,
+    change: FindingChange,
+    now: datetime,
+    *,
+    match: str = "",
 ) -> FindingRecord:
-    """Change a finding; each change is a line in its history.
+    """Change a finding; each change is a line in its history. `match` is what If-Match says.
 
-    Raises NoSuchFinding, TooManyNotes, StoreUnavailable.
+    Raises NoSuchFinding, Changed, TooManyNotes, StoreUnavailable.
     """
     before = get_finding(store, finding_id)
     values, told = _changes(before, change)
     notes = [_note(principal, now, kind, text) for kind, text in told]
     if change.note:
         notes.append(_note(principal, now, NoteKind.NOTE, change.note))
-    if notes:
+    if notes:  # what stands there already may be said again, of whatever version
+        versions.require(match, before.etag)
         details = {"id": finding_id} | change.model_dump(mode="json", exclude_none=True)
         entry = act_entry(principal, Act.FINDING_CHANGE, details, now=now)
-        _update(store, finding_id, values | {"changed": microseconds(now)}, notes, entry)
+        version = microseconds(before.changed) if match else None
+        values |= {"changed": microseconds(now)}
+        _update(store, finding_id, values, notes, entry, version=version)
     return get_finding(store, finding_id)
 
 
@@ -288,11 +303,14 @@ def _update(
     values: dict[str, object],
     notes: Sequence[NoteRow],
     entry: AuditRow,
+    *,
+    version: int | None = None,
 ) -> None:
     if rows.count_notes(store, finding_id) + len(notes) > MAX_NOTES:
         raise TooManyNotes(f"a finding has {MAX_NOTES} lines of history at most")
-    if not rows.update_finding(store, finding_id, values, notes, entry):
-        raise NoSuchFinding("there is no finding with this id")
+    if not rows.update_finding(store, finding_id, values, notes, entry, unchanged_since=version):
+        get_finding(store, finding_id)
+        raise versions.changed()
 
 
 def _changes(

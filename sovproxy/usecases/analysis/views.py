@@ -14,6 +14,7 @@ from sovproxy.store.tables import ViewRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
 from sovproxy.usecases.access.tokens import Principal, Role
+from sovproxy.usecases.analysis import versions
 from sovproxy.usecases.analysis.search_words import MAX_QUERY, OF_A_PAGE, read_query
 from sovproxy.usecases.analysis.searching import printable
 
@@ -75,6 +76,11 @@ class SavedView(BaseModel):
     first: bool = False
     changed: datetime
 
+    @property
+    def etag(self) -> str:
+        """What changes with every change of it."""
+        return versions.etag(self.id, self.changed)
+
 
 def list_views(store: Store, principal: Principal) -> list[SavedView]:
     """The views that somebody may open, by name. Raises StoreUnavailable."""
@@ -116,19 +122,31 @@ def save_view(store: Store, principal: Principal, wanted: ViewInput, now: dateti
 
 
 def change_view(
-    store: Store, principal: Principal, view_id: int, change: ViewChange, now: datetime
+    store: Store,
+    principal: Principal,
+    view_id: int,
+    change: ViewChange,
+    now: datetime,
+    *,
+    match: str = "",
 ) -> SavedView:
-    """Change a view of one's own, or any as an admin.
+    """Change a view of one's own, or any as an admin. `match` is what If-Match says.
 
-    Raises NoSuchView, NotYourView, InvalidSearch, StoreUnavailable.
+    Raises NoSuchView, NotYourView, Changed, InvalidSearch, StoreUnavailable.
     """
-    _own(store, principal, view_id)
+    before = _own(store, principal, view_id)
     values = change.model_dump(exclude_none=True)
     if change.query is not None:
         values["query"] = canonical(change.query, now)
+    if all(getattr(before, name) == value for name, value in values.items()):
+        return open_view(store, principal, view_id)
+    versions.require(match, versions.etag(view_id, from_microseconds(before.changed)))
     entry = act_entry(principal, Act.VIEW_CHANGE, {"id": view_id} | values, now=now)
-    if not rows.update_view(store, view_id, values | {"changed": microseconds(now)}, entry):
-        raise _missing()
+    values |= {"changed": microseconds(now)}
+    version = before.changed if match else None
+    if not rows.update_view(store, view_id, values, entry, unchanged_since=version):
+        _get(store, principal, view_id)
+        raise versions.changed()
     return open_view(store, principal, view_id)
 
 
