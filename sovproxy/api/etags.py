@@ -1,16 +1,16 @@
 """ETags: a client that has an answer already gets 304 instead of the same again.
 
 Every small JSON document that GET gives carries a strong tag, the digest of its content, unless its
-route has set one, or has said `no-store`. What is about persons carries none and is never kept by a
-client.
+route has set one, or has said `no-store`. What is about persons is never kept by a client; where it
+carries a tag, that names a version for `If-Match`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
-from fastapi import Header
+from fastapi import Header, Response
 from starlette.datastructures import Headers, MutableHeaders
 
 if TYPE_CHECKING:
@@ -53,6 +53,20 @@ _NOT_MODIFIED: Final = 304
 _KEPT: Final = frozenset({b"cache-control", b"etag", b"vary", b"content-location", b"expires"})
 
 
+class Versioned(Protocol):
+    """What several people may change; `etag` changes whenever it does."""
+
+    @property
+    def etag(self) -> str:
+        """Its version, as an ETag."""
+
+
+def tagged[T: Versioned](response: Response, found: T) -> T:
+    """Name the version of what is answered, for `If-Match`."""
+    response.headers["etag"] = found.etag
+    return found
+
+
 class ETags:
     """Tags answers, and compares with what the client has."""
 
@@ -93,12 +107,13 @@ class _Tagging:
         headers = Headers(raw=head["headers"])
         if head["status"] != _OK or int(headers.get("content-length") or 0) > MAX_BYTES:
             return False
+        if is_personal(self._path):
+            return False
         if "etag" in headers:
             return True
         if headers.get("cache-control") == "no-store":
             return False
-        is_json = headers.get("content-type", "").startswith("application/json")
-        return is_json and not is_personal(self._path)
+        return headers.get("content-type", "").startswith("application/json")
 
     async def _answer(self, head: Message, message: Message) -> None:
         headers = MutableHeaders(scope=head)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  # FastAPI reads annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path  # noqa: TC003  # FastAPI reads annotations
 from typing import Annotated, Protocol, cast
 
@@ -49,12 +48,6 @@ class DataAge:
     stale: bool
 
 
-@cache
-def shipped_atlas() -> Atlas:
-    """The catalogue as it is shipped, without anything local."""
-    return load_atlas()
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -94,7 +87,7 @@ class Services:
     policies: PolicyDesk | None = None
     forwarding: Forwarding = field(default_factory=Forwarding)
     measures: Measures = field(default_factory=Measures)
-    atlas: Callable[[], Atlas] = shipped_atlas
+    atlas: Callable[[], Atlas] = load_atlas
     metrics_open: bool = False
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
     workers: WorkerKeys | None = None

@@ -15,8 +15,8 @@ from sovproxy.usecases.analysis.resolving_clients import (
 )
 from sovproxy.usecases.analysis.search_words import InvalidSearch
 from sovproxy.usecases.analysis.suppressing import NoSuchSuppression, TooManySuppressions
-from sovproxy.usecases.analysis.versions import Changed
 from sovproxy.usecases.analysis.views import NoSuchView, NotYourView, TooManyViews
+from sovproxy.usecases.versions import Changed
 from sovproxy.usecases.worker.persons import NobodyFound, NoSuchRequest
 
 if TYPE_CHECKING:

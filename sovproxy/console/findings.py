@@ -40,7 +40,7 @@ from sovproxy.usecases.analysis.suppressing import (
     suppress,
     suppressions,
 )
-from sovproxy.usecases.analysis.versions import Changed
+from sovproxy.usecases.versions import Changed
 from sovproxy.yamlfile import path_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,8 @@
-"""Why a verdict is what it is, in the language of the page: `sovproxy check` says it in English."""
+"""Why a verdict is what it is, in the language of the page: `sovproxy check` says it in English.
+
+Names in it may come from strangers: what is invisible in them is made visible here, for sentences
+have spaces that do not break.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sovproxy.decide.notes import NOTES
 from sovproxy.prompt.languages import mark
+from sovproxy.prompt.shown import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,14 +58,19 @@ def _sentences(shown: Shown, answer: Mapping[str, Any]) -> Iterator[str]:
     service, operator, verdict = answer["service"], answer["operator"], answer["verdict"]
     if service:
         kind = shown.word("category", service["category"])
-        yield say("%(name)s: %(kind)s.", name=service["name"], kind=kind)
+        yield say("%(name)s: %(kind)s.", name=printable(service["name"]), kind=kind)
+    elif answer["listing"]:
+        pattern = printable(answer["listing"]["pattern"])
+        yield say("Shared host: %(pattern)s.", pattern=pattern)
     if operator:
         name = operator["name"].removesuffix(".")  # Inc. ends the sentence already
-        yield say("Run by %(operator)s.", operator=name)
+        yield say("Run by %(operator)s.", operator=printable(name))
+    elif answer["listing"]:
+        yield say("Nobody that we know runs it.")
     if answer["control"]:
         countries = ", ".join(map(shown.country, answer["control"]))
         yield say("Controlled from: %(countries)s.", countries=countries)
-    if service or operator:
+    if operator or answer["listing"]:
         yield say("Standing: %(standing)s.", standing=shown.word("standing", answer["standing"]))
     yield _ruled(shown, verdict["rule"], verdict["action"])
     why = answer["trace"][-1]["note"] if answer["trace"] else None
@@ -70,13 +80,13 @@ def _sentences(shown: Shown, answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _ruled(shown: Shown, rule: str, action: str) -> str:
     action = shown.word("action", action)
-    return shown.language.say("Rule %(rule)s: %(action)s.", rule=rule, action=action)
+    return shown.language.say("Rule %(rule)s: %(action)s.", rule=printable(rule), action=action)
 
 
 def _rung(shown: Shown, rung: str) -> str:
     rule = rung.removeprefix("rule ")
     if rule != rung:
-        return shown.language.say("Rule %(id)s", id=rule)
+        return shown.language.say("Rule %(id)s", id=printable(rule))
     return shown.language.say(RUNGS[rung]) if rung in RUNGS else rung
 
 
@@ -97,7 +107,9 @@ def _value(shown: Shown, values: Mapping[str, str], key: str) -> str:
         return shown.word("field", value)
     if key == "found":
         return ", ".join(_found(shown, values["part"], item) for item in value.split(", "))
-    return shown.word({"problem": "unreadable"}.get(key, key), value)
+    if key == "problem":
+        return shown.word("unreadable", value)
+    return shown.word("action", value) if key == "action" else printable(value)
 
 
 def _found(shown: Shown, part: str, value: str) -> str:
@@ -105,4 +117,4 @@ def _found(shown: Shown, part: str, value: str) -> str:
         return shown.country(value)
     if part == "network":
         return f"AS{value}"
-    return shown.word(part, value) if part in _VOCABULARIES else value
+    return shown.word(part, value) if part in _VOCABULARIES else printable(value)

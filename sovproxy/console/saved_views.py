@@ -15,7 +15,6 @@ from sovproxy.prompt.languages import mark
 from sovproxy.usecases.access.tokens import Role
 from sovproxy.usecases.analysis import views as usecase
 from sovproxy.usecases.analysis.search_words import InvalidSearch
-from sovproxy.usecases.analysis.versions import Changed
 from sovproxy.usecases.analysis.views import (
     NoSuchView,
     NotYourView,
@@ -23,6 +22,7 @@ from sovproxy.usecases.analysis.views import (
     ViewChange,
     ViewInput,
 )
+from sovproxy.usecases.versions import Changed
 
 router = APIRouter(prefix="/views")
 

@@ -12,7 +12,7 @@ from sovproxy.decide.normalise import MAX_INPUT
 
 if TYPE_CHECKING:
     from sovproxy.decide.destination import Destination
-    from sovproxy.decide.facts import Operator, Place, Service
+    from sovproxy.decide.facts import Listing, Operator, Place, Service
     from sovproxy.decide.verdict import Step, Verdict
 
 type Json = dict[str, object]
@@ -24,6 +24,7 @@ def describe(query: str, destination: Destination | Unreadable, verdict: Verdict
     return {
         "query": query[:MAX_INPUT],
         **_names(destination),
+        "listing": _listing(verdict.listing),
         "service": _service(verdict.service),
         "operator": _operator(jurisdiction.operator),
         "location": _location(jurisdiction.place),
@@ -56,6 +57,11 @@ def _names(destination: Destination | Unreadable) -> Json:
     if isinstance(destination, Unreadable):
         return {"host": "", "address": "", "error": f"{destination.text!r} {destination.problem}"}
     return {"host": destination.host, "address": destination.address, "error": None}
+
+
+def _listing(listing: Listing | None) -> Json | None:
+    """The catalogue's entry that recognised the destination; it may belong to no service."""
+    return {"kind": listing.kind, "pattern": listing.pattern} if listing else None
 
 
 def _service(service: Service | None) -> Json | None:

@@ -122,10 +122,10 @@ def climb(question: Question, policy: Policy) -> Ruling:
 
 def unreadable(bad: Unreadable, policy: Policy) -> Verdict:
     """The verdict on input that names no destination: there is nothing to connect to."""
-    why = Note("unreadable", {"problem": bad.problem})
-    rule = "unreadable-destination"
-    steps = (Step(rule, decided=True, note=why),)
-    return Verdict(Action.BLOCK, rule, policy.id, policy.version, steps=steps, why=str(why))
+    why = Note("unreadable", (("problem", bad.problem),))
+    rule, action = "unreadable-destination", Action.BLOCK
+    steps = (Step(rule, decided=True, note=why, rule=rule, action=action),)
+    return Verdict(action, rule, policy.id, policy.version, steps=steps, why=str(why))
 
 
 type Cut = tuple[

@@ -7,10 +7,7 @@ and the values.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 NOTES: Final = MappingProxyType(
     {
@@ -39,15 +36,13 @@ NOTES: Final = MappingProxyType(
 )
 """A note on a step that decides is a sentence; the others go on after the name of their rung."""
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
 
 class Note(NamedTuple):
-    """One of `NOTES`, by its key, with the values that stand in it."""
+    """One of `NOTES`, by its key, with the values that stand in it by name."""
 
     key: str
-    values: Mapping[str, str] = _NOTHING
+    values: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         """In English."""
-        return NOTES[self.key] % self.values
+        return NOTES[self.key] % dict(self.values)

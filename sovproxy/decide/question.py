@@ -53,9 +53,9 @@ def why_not(condition: Condition, question: Question) -> Note | None:
             if name == "service":
                 return Note("other-services")
             if not found:
-                return Note("no-value", {"part": name})
+                return Note("no-value", (("part", name),))
             shown = ", ".join(map(str, sorted(found)))
-            return Note("other-value", {"part": name, "found": shown})
+            return Note("other-value", (("part", name), ("found", shown)))
     return None
 
 

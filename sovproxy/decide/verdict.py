@@ -132,8 +132,9 @@ class Verdict(NamedTuple):
             return self
         until = utc_text(grant.until)[:16].replace("T", " ") + " UTC"
         values = {"number": str(grant.number), "until": until}
-        note = Note("exception", values | {"rule": self.rule, "action": self.action})
-        step = Step("exception", decided=True, note=note, action=Action.OBSERVE)
+        values |= {"rule": self.rule, "action": self.action.value}
+        note = Note("exception", tuple(values.items()))
+        step = Step("exception", decided=True, note=note, rule="exception", action=Action.OBSERVE)
         return self._replace(
             action=Action.OBSERVE,
             rule="exception",

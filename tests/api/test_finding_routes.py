@@ -286,8 +286,10 @@ def test_candidates_are_hosts_without_an_entry_then_and_now(call, server, make_e
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(call, assert_problem):
-    address = f"/findings/{mark(call).json()['id']}"
+    marked = mark(call)
+    address = f"/findings/{marked.json()['id']}"
     read = call("GET", address)
+    assert read.headers["etag"] == marked.headers["etag"]
     match = {"if-match": read.headers["etag"]}
     assert read.headers["cache-control"] == "no-store"
     done = call("PATCH", address, {"assignee": "Grace"}, headers=match)

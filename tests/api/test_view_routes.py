@@ -124,8 +124,10 @@ def test_a_view_that_an_admin_changed_meanwhile_is_not_overwritten(
     server, as_person, assert_problem
 ):
     ada, admin = as_person("Ada"), as_person("Root", Role.ADMIN)
-    address = f"/api/v1/views/{save(server, ada, shared=True).json()['id']}"
-    match = {"if-match": server.client.get(address, headers=ada).headers["etag"]}
+    saved = save(server, ada, shared=True)
+    address = f"/api/v1/views/{saved.json()['id']}"
+    match = {"if-match": saved.headers["etag"]}
+    assert server.client.get(address, headers=ada).headers["etag"] == match["if-match"]
     changed = server.client.patch(address, json={"name": "Ours"}, headers=admin)
     assert changed.status_code == 200
     refused = server.client.patch(address, json={"shared": False}, headers=ada | match)
@@ -135,3 +137,12 @@ def test_a_view_that_an_admin_changed_meanwhile_is_not_overwritten(
     fresh = {"if-match": changed.headers["etag"]}
     done = server.client.patch(address, json={"shared": False}, headers=ada | fresh)
     assert (done.json()["name"], done.json()["shared"]) == ("Ours", False)
+
+
+def test_a_view_is_always_told_anew_for_it_says_what_is_the_callers(server, as_person):
+    ada = as_person("Ada")
+    saved = save(server, ada)
+    address = f"/api/v1/views/{saved.json()['id']}"
+    server.client.put("/api/v1/views/first", json={"id": saved.json()["id"]}, headers=ada)
+    again = server.client.get(address, headers=ada | {"if-none-match": saved.headers["etag"]})
+    assert (again.status_code, again.json()["first"]) == (200, True)

@@ -67,15 +67,35 @@ def test_parts_of_rules_and_their_values_are_words_of_the_language(site):
         assert all(a.detail != b.detail for a, b in zip(one, other, strict=True) if a.detail)
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "en",
+            "Shared host: cacerts.digicert.com. Nobody that we know runs it. ",
+        ),
+        (
+            "fr",
+            "Hôte partagé\xa0: cacerts.digicert.com. Personne que nous connaissions",
+        ),
+    ],
+)
+def test_a_shared_host_is_named_though_it_is_no_service(site, code, said):
+    answer = site.services.judge.check("cacerts.digicert.com")
+    assert reason(Shown(BY_CODE[code]), answer).startswith(said)
+
+
 def test_an_exception_is_named_with_what_it_overrules():
     values = {"number": "3", "until": "2026-11-24 10:00 UTC", "rule": "video", "action": "block"}
     note = {"key": "exception", "values": values}
-    step = {"rung": "exception", "decided": True, "rule": "", "action": "observe", "note": note}
+    step = {"rung": "exception", "decided": True, "action": "observe", "note": note}
+    step |= {"rule": "exception"}
     (shown,) = trace(Shown(BY_CODE["fr"]), {"trace": [step]})
     assert shown.rung == "Exception"
     assert shown.detail == (
-        "L’exception 3 le laisse passer jusqu’au 2026-11-24 10:00 UTC ; "
-        "sans elle : règle video, Bloquer."
+        "Règle exception\xa0: Observer. "
+        "L’exception nᵒ 3 le laisse passer jusqu’au 2026-11-24 10:00 UTC\u202f; "
+        "sans elle\xa0: règle video, Bloquer."
     )
 
 
@@ -84,4 +104,12 @@ def test_what_a_name_holds_is_shown_as_text(site):
     page = site.client(**{"accept-language": "fr"}).get("/console/explain", params={"q": hostile})
     assert page.status_code == 200
     assert "<script>alert" not in page.text
-    assert "Illisible : la saisie a des caractères" in page.text
+    assert "Illisible\xa0: la saisie a des caractères" in page.text
+
+
+def test_what_is_invisible_in_a_name_is_made_visible():
+    note = {"key": "other-value", "values": {"part": "group", "found": "fin\u202eance"}}
+    step = {"rung": "rule a\u202eb", "decided": False, "rule": "", "action": "", "note": note}
+    (shown,) = trace(Shown(BY_CODE["fr"]), {"trace": [step]})
+    assert "\u202e" not in shown.rung + shown.detail
+    assert "\xa0: fin" in shown.detail

@@ -58,6 +58,7 @@ def test_the_whole_answer_has_the_shape_of_the_contract():
         "host": "a.zoom.us",
         "address": "15.188.1.1",
         "error": None,
+        "listing": {"kind": "host", "pattern": "*.zoom.us"},
         "service": {"id": "zoom", "name": "Zoom", "category": "videoconference"},
         "operator": {
             "id": "zoom inc.",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
-from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.etags import IfMatch, tagged
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.usecases.access.auditing import Act, record_act
@@ -85,7 +85,7 @@ def ask(
     with _told():
         found, is_new = _desk(services, principal).ask(body)
     response.status_code = 201 if is_new else 200
-    return _with_etag(response, found)
+    return tagged(response, found)
 
 
 @router.get("/exceptions")
@@ -133,7 +133,7 @@ def read(
     if found.etag in {tag.strip() for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers={"etag": found.etag})
     _note_look(services, principal, {"number": found.number}, 1)
-    return _with_etag(response, found)
+    return tagged(response, found)
 
 
 @router.post("/exceptions/{exception_id}/grant")
@@ -190,11 +190,6 @@ def withdraw(
 
 def _desk(services: Services, principal: Principal) -> Desk:
     return Desk(services.store, principal, services.clock(), services.exception_days())
-
-
-def _with_etag(response: Response, found: ExceptionDetail) -> ExceptionDetail:
-    response.headers["etag"] = found.etag
-    return found
 
 
 def _note_look(

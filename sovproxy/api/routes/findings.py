@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from sovproxy.api.access import allow
-from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.etags import IfMatch, tagged
 from sovproxy.api.routes.policy import Desk  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads them
 from sovproxy.api.told import told
@@ -83,7 +83,7 @@ def mark(
     """
     found, new = usecase.mark(services.store, principal, body, services.clock())
     response.status_code = 201 if new else 200
-    return found
+    return tagged(response, found)
 
 
 @router.post("/findings/rule")
@@ -103,7 +103,7 @@ def finding(
     """Give one finding with its history."""
     _ = principal
     with told():
-        return _tagged(response, usecase.get_finding(services.store, finding_id))
+        return tagged(response, usecase.get_finding(services.store, finding_id))
 
 
 @router.patch("/findings/{finding_id}")
@@ -120,7 +120,7 @@ def change(
     with told():
         store, now = services.store, services.clock()
         done = usecase.change_finding(store, principal, finding_id, body, now, match=if_match)
-        return _tagged(response, done)
+        return tagged(response, done)
 
 
 @router.post("/findings/{finding_id}/notes", status_code=201)
@@ -135,7 +135,7 @@ def annotate(
     with told():
         now = services.clock()
         done = usecase.annotate(services.store, principal, finding_id, body.text, now)
-        return _tagged(response, done)
+        return tagged(response, done)
 
 
 @router.get("/suppressions")
@@ -185,11 +185,6 @@ def list_candidates(
         covered=lambda host: is_covered(services, host),
         limit=query.limit,
     )
-
-
-def _tagged(response: Response, found: FindingRecord) -> FindingRecord:
-    response.headers["etag"] = found.etag
-    return found
 
 
 def is_covered(services: Services, host: str) -> bool:

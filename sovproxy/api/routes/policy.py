@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
+from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.problems import ApiProblem
 from sovproxy.api.routes.check import (  # noqa: TC001  # FastAPI reads annotations
     Address,
@@ -22,6 +23,7 @@ from sovproxy.usecases.access.tokens import Principal, Role
 from sovproxy.usecases.policy import policies
 from sovproxy.usecases.policy.policies import MAX_COMMENT, Deed, PolicyDesk
 from sovproxy.usecases.policy.simulation import Simulation, SimulationInput
+from sovproxy.usecases.versions import matches
 
 router = APIRouter(prefix="/api/v1/policy", tags=["policy"])
 
@@ -144,7 +146,6 @@ def desk_of(services: ServicesDep) -> PolicyDesk:
 
 
 Desk = Annotated[PolicyDesk, Depends(desk_of)]
-IfMatch = Annotated[str, Header(max_length=200, description="The ETag of `GET /policy`.")]
 _CHANGED: Final[Responses] = {409: {"description": "Somebody else applied a policy meanwhile."}}
 _REFUSED: Final[Responses] = {
     422: {"description": "Refused; `errors` names every line that is wrong."}
@@ -251,6 +252,6 @@ def _deed(principal: Principal, services: Services, body: ApplyInput | RollbackI
 
 def _require_match(desk: PolicyDesk, if_match: str) -> None:
     """Raises ApiProblem (412) when the policy in force is not the one that was looked at."""
-    if if_match and if_match != "*" and if_match != desk.in_force().etag:
+    if not matches(if_match, desk.in_force().etag):
         detail = "another policy is in force than the one that If-Match names; look at it first"
         raise ApiProblem(412, "policy-changed", detail)

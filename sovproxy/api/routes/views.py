@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sovproxy.api.access import allow
-from sovproxy.api.etags import IfMatch  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.api.etags import IfMatch, tagged
 from sovproxy.api.services import ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.told import told
 from sovproxy.usecases.access.tokens import Principal, Role
@@ -46,10 +46,13 @@ def views(services: ServicesDep, principal: Reader) -> ViewList:
 
 
 @router.post("/views", status_code=201)
-def save_view(body: ViewInput, services: ServicesDep, principal: Reader) -> SavedView:
+def save_view(
+    body: ViewInput, response: Response, services: ServicesDep, principal: Reader
+) -> SavedView:
     """Save a view; at most 100 of one person."""
     with told():
-        return usecase.save_view(services.store, principal, body, services.clock())
+        made = usecase.save_view(services.store, principal, body, services.clock())
+        return tagged(response, made)
 
 
 @router.put("/views/first")
@@ -66,7 +69,7 @@ def view(
 ) -> SavedView:
     """Give one view."""
     with told():
-        return _tagged(response, usecase.open_view(services.store, principal, view_id))
+        return tagged(response, usecase.open_view(services.store, principal, view_id))
 
 
 @router.patch("/views/{view_id}")
@@ -83,7 +86,7 @@ def change_view(
     with told():
         now = services.clock()
         done = usecase.change_view(services.store, principal, view_id, body, now, match=if_match)
-        return _tagged(response, done)
+        return tagged(response, done)
 
 
 @router.delete("/views/{view_id}", status_code=204)
@@ -92,8 +95,3 @@ def delete_view(view_id: ViewId, services: ServicesDep, principal: Reader) -> Re
     with told():
         usecase.delete_view(services.store, principal, view_id, services.clock())
     return Response(status_code=204)
-
-
-def _tagged(response: Response, found: SavedView) -> SavedView:
-    response.headers["etag"] = found.etag
-    return found

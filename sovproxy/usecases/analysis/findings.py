@@ -16,8 +16,8 @@ from sovproxy.events.event import MAX_ASN
 from sovproxy.store import findings as rows
 from sovproxy.store.tables import FindingRow, NoteRow
 from sovproxy.store.times import from_microseconds, microseconds
+from sovproxy.usecases import versions
 from sovproxy.usecases.access.auditing import Act, act_entry
-from sovproxy.usecases.analysis import versions
 from sovproxy.usecases.analysis.searching import MAX_VALUES, Value, printable
 
 if TYPE_CHECKING:
@@ -267,10 +267,11 @@ def change_finding(
     if change.note:
         notes.append(_note(principal, now, NoteKind.NOTE, change.note))
     if notes:  # what stands there already may be said again, of whatever version
-        versions.require(match, before.etag)
+        if not versions.matches(match, before.etag):
+            raise versions.Changed
         details = {"id": finding_id} | change.model_dump(mode="json", exclude_none=True)
         entry = act_entry(principal, Act.FINDING_CHANGE, details, now=now)
-        version = microseconds(before.changed) if match else None
+        version = microseconds(before.changed) if versions.names_one(match) else None
         values |= {"changed": microseconds(now)}
         _update(store, finding_id, values, notes, entry, version=version)
     return get_finding(store, finding_id)
@@ -310,7 +311,7 @@ def _update(
         raise TooManyNotes(f"a finding has {MAX_NOTES} lines of history at most")
     if not rows.update_finding(store, finding_id, values, notes, entry, unchanged_since=version):
         get_finding(store, finding_id)
-        raise versions.changed()
+        raise versions.Changed
 
 
 def _changes(

@@ -12,9 +12,9 @@ from sovproxy.errors import SovproxyError
 from sovproxy.store import views as rows
 from sovproxy.store.tables import ViewRow
 from sovproxy.store.times import from_microseconds, microseconds
+from sovproxy.usecases import versions
 from sovproxy.usecases.access.auditing import Act, act_entry
 from sovproxy.usecases.access.tokens import Principal, Role
-from sovproxy.usecases.analysis import versions
 from sovproxy.usecases.analysis.search_words import MAX_QUERY, OF_A_PAGE, read_query
 from sovproxy.usecases.analysis.searching import printable
 
@@ -140,13 +140,14 @@ def change_view(
         values["query"] = canonical(change.query, now)
     if all(getattr(before, name) == value for name, value in values.items()):
         return open_view(store, principal, view_id)
-    versions.require(match, versions.etag(view_id, from_microseconds(before.changed)))
+    if not versions.matches(match, versions.etag(view_id, from_microseconds(before.changed))):
+        raise versions.Changed
     entry = act_entry(principal, Act.VIEW_CHANGE, {"id": view_id} | values, now=now)
     values |= {"changed": microseconds(now)}
-    version = before.changed if match else None
+    version = before.changed if versions.names_one(match) else None
     if not rows.update_view(store, view_id, values, entry, unchanged_since=version):
         _get(store, principal, view_id)
-        raise versions.changed()
+        raise versions.Changed
     return open_view(store, principal, view_id)
 
 

@@ -18,6 +18,7 @@ from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
 from sovproxy.usecases.access.tokens import Principal, Role
 from sovproxy.usecases.analysis.findings import same_name
+from sovproxy.usecases.versions import matches
 from sovproxy.usecases.worker.exception_models import (
     CannotBeExcepted,
     ExceptionConflict,
@@ -245,7 +246,7 @@ class Desk:
             wanted = " or ".join(kind.before)
             message = f"request {row.number} is {state}{by}; it would have to be {wanted}"
             raise ExceptionConflict(message)
-        if match and match != etag(row, self.now):
+        if not matches(match, etag(row, self.now)):
             message = f"request {row.number} has changed since you read it; read it again"
             raise ExceptionConflict(message, stale=True)
 
