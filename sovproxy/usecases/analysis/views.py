@@ -78,7 +78,7 @@ class SavedView(BaseModel):
 
     @property
     def etag(self) -> str:
-        """What changes with every change of it."""
+        """What changes with every change of it; to be a caller's `first` is none."""
         return versions.etag(self.id, self.changed)
 
 
