@@ -72,10 +72,11 @@ def test_a_broken_store_fails_health_and_answers_503_elsewhere(tmp_path, serve, 
     server = serve(store=store)
     headers = server.as_role(Role.ANALYST)
     assert server.client.get("/api/v1/health").status_code == 200
-    store.close()
+    (tmp_path / "broken").write_bytes(b"this is no database" * 1000)
+    (tmp_path / "broken").replace(path)
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-    path.write_bytes(b"this is no database" * 1000)
+    store.close()  # last, as background work may have opened a connection meanwhile
     health = server.client.get("/api/v1/health")
     assert (health.status_code, health.json()["status"]) == (503, "failing")
     answer = server.client.get("/api/v1/events", headers=headers)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from sovproxy.usecases.access.tokens import Role
+from tests.barriers import barriers
 
 # One Chromium for all: starting one per worker costs more than the tests.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console-browser")]
@@ -111,13 +111,6 @@ def shown(chromium, site):
     return _shown
 
 
-def violations(tab) -> list[str]:
-    tab.evaluate("document.querySelectorAll('details').forEach(item => { item.open = true })")
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(tab, options=options).response["violations"]
-    return [f"{item['id']}: {[node['html'][:200] for node in item['nodes'][:3]]}" for item in found]
-
-
 @pytest.mark.parametrize(
     ("locale", "size", "scheme"), [("en-GB", WIDE, "light"), ("fr-FR", NARROW, "dark")]
 )
@@ -128,7 +121,7 @@ def test_axe_finds_nothing_on_any_page_and_the_browser_has_no_complaint(
         found = {}
         for path in PAGES:
             seen.go(path)
-            found[path] = violations(seen.tab)
+            found[path] = barriers(seen.tab)
         assert {path: each for path, each in found.items() if each} == {}
         assert seen.complaints() == []
         assert {url for url in seen.requests if not url.startswith(f"{site.url}/console/")} == set()
@@ -139,15 +132,15 @@ def test_axe_finds_nothing_at_the_sign_in_and_on_one_event(shown, scheme):
     with shown(role=None, color_scheme=scheme) as seen:
         for path in ("/sign-in", "/sign-in?ended=1", "/sign-in?left=1"):
             seen.go(path)
-            assert violations(seen.tab) == []
+            assert barriers(seen.tab) == []
         seen.tab.fill("#token", "wrong")
         seen.tab.click("main button")
-        assert violations(seen.tab) == []
+        assert barriers(seen.tab) == []
     with shown(color_scheme=scheme) as seen:
         seen.go("/events?last=7d")
         seen.tab.click("#rows a")
         seen.tab.wait_for_selector(".facts")
-        assert violations(seen.tab) == []
+        assert barriers(seen.tab) == []
 
 
 @pytest.mark.parametrize("size", [NARROW, NARROWEST, WIDE])

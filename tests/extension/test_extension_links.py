@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.barriers import barriers
 from tests.extension.sites import names_here, serving
 
 pytestmark = [pytest.mark.browser]
@@ -98,18 +98,23 @@ def test_pages_that_are_no_mail_carry_no_flags(inbox):
     expect(page.locator("[data-sovproxy]")).to_have_count(0)
 
 
+def kinds(found: list[str]) -> list[str]:
+    """The rules that a page breaks, without the elements: marks stand among them."""
+    return [text.partition(":")[0] for text in found]
+
+
 def test_flags_move_nothing_and_show_the_page_nothing(inbox):
     boxes = """[...document.querySelectorAll('p,ul,li,a,h1')]
       .map((it) => JSON.stringify(it.getBoundingClientRect()))"""
     elsewhere = inbox.open(inbox.elsewhere)
-    plain, barriers = elsewhere.evaluate(boxes), Axe().run(elsewhere).violations_count
+    plain, without = elsewhere.evaluate(boxes), kinds(barriers(elsewhere))
     page = inbox.open()
     expect(page.locator("[data-sovproxy]")).to_have_count(3)
     assert page.evaluate(boxes) == plain
     seen = """[...document.querySelectorAll('[data-sovproxy]')]
       .map((it) => [it.shadowRoot, it.textContent])"""
     assert page.evaluate(seen) == [[None, ""]] * 3
-    assert Axe().run(page).violations_count == barriers
+    assert kinds(barriers(page)) == without
 
 
 def test_flags_stand_at_the_end_of_their_links(inbox):
@@ -193,4 +198,4 @@ def test_whose_is_it_answers_about_any_link_without_asking_anybody(inbox):
     expect(page.locator(".standing")).to_contain_text("abroad")
     expect(page.get_by_text("Meta Platforms").first).to_be_attached()
     assert [url for url in asked if url.startswith("http")] == []
-    assert Axe().run(page).violations_count == 0
+    assert barriers(page) == []

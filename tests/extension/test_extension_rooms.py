@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, expect
 
+from tests.barriers import barriers
 from tests.extension.conftest import Api
 from tests.extension.visios import CLIENT_ID, OWNER, SECRET, SLUG, Visio, make_certificate
 
@@ -48,11 +48,6 @@ def texts(page) -> list[str]:
     return [area.input_value() for area in page.locator("#reply textarea").all()]
 
 
-def no_barrier(page) -> None:
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-
-
 @pytest.fixture
 def set_up(chromium, tmp_path):
     """A Chromium of a known worker, an API that makes rooms, and the Visio that it asks."""
@@ -82,7 +77,7 @@ def test_one_click_makes_a_room_and_fills_the_reply_in_every_language(set_up):
     expect(page.get_by_role("link", name="Open the room")).to_have_attribute("href", room)
     assert [text.count(room) for text in texts(page)] == [1, 1, 1, 1]
     assert texts(page)[0].startswith("Dear Ada,")
-    no_barrier(page)
+    assert barriers(page) == []
     assert [path for _, path, _ in visio.asked] == [
         "/external-api/v1.0/application/token/",
         "/external-api/v1.0/rooms/",
@@ -121,7 +116,7 @@ def test_without_the_api_visios_own_button_makes_the_room_after_signing_in(visio
     assert all(f"https://{HOST}/{SLUG}" in text for text in texts(page))
     assert page.locator("iframe").count() == 0
     assert popup.is_closed()
-    no_barrier(page)
+    assert barriers(page) == []
     assert {"/sdk/create-button", "/sdk/create-popup"} <= {path for _, path, _ in visio.asked}
 
 
@@ -134,7 +129,7 @@ def test_a_room_elsewhere_is_not_taken_from_visios_button(visios_own):
     page.wait_for_timeout(500)
     expect(page.get_by_label("Collez son lien")).to_have_value("")
     assert not any("evil" in text for text in texts(page))
-    no_barrier(page)
+    assert barriers(page) == []
 
 
 @BROWSER

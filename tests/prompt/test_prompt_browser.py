@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from sovproxy.decide.words import Action
 from sovproxy.prompt import (
@@ -23,6 +22,7 @@ from sovproxy.prompt import (
     render_page,
 )
 from sovproxy.prompt.asking import ends
+from tests.barriers import barriers
 
 # One Chromium for all: starting one per worker costs more than the tests.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("prompt-browser")]
@@ -62,12 +62,6 @@ def unexpected(complaints: list[str], status: int) -> list[str]:
     return [text for text in complaints if f"responded with a status of {status}" not in text]
 
 
-def violations(tab) -> list[str]:
-    tab.evaluate("document.querySelectorAll('details').forEach(item => { item.open = true })")
-    found = Axe().run(tab).response["violations"]
-    return [f"{item['id']}: {[node['html'] for node in item['nodes']]}" for item in found]
-
-
 @pytest.mark.parametrize("code", [language.code for language in languages()])
 @pytest.mark.parametrize("action", [Action.WARN, Action.BLOCK])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -80,7 +74,7 @@ def test_axe_finds_nothing_and_the_browser_has_no_complaint(
     with shown(page, color_scheme=scheme) as seen:
         assert unexpected(seen.complaints, 451) == []
         assert seen.requests == [seen.url]
-        assert violations(seen.tab) == []
+        assert barriers(seen.tab) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,7 +83,7 @@ def test_axe_finds_nothing_with_unreadable_colours_configured(shown, facts, worl
     policy = replace(world.POLICY, organisation=organisation)
     page = render_page(facts(Action.WARN, policy=policy, softened=True), language_named("fr"))
     with shown(page, NARROW, color_scheme=scheme) as seen:
-        assert violations(seen.tab) == []
+        assert barriers(seen.tab) == []
 
 
 @pytest.mark.parametrize("mishap", list(Mishap))
@@ -98,7 +92,7 @@ def test_axe_finds_nothing_on_the_page_about_a_mishap(shown, world, mishap):
     page = render_mishap(facts, language_named("de"))
     with shown(page) as seen:
         assert unexpected(seen.complaints, page.status) == []
-        assert violations(seen.tab) == []
+        assert barriers(seen.tab) == []
 
 
 @pytest.mark.parametrize("code", [language.code for language in languages()])
