@@ -25,7 +25,7 @@ from sovproxy.decide.destination import Unreadable
 from sovproxy.decide.normalise import read_host
 from sovproxy.events.event import EventKind, Outcome, Transport
 
-from . import answers, authority, detours, doors, failing, first_bytes, layers, magic
+from . import answers, authority, detours, doors, failing, first_bytes, layers, magic, reading
 from .first_bytes import First, Speech
 from .guarded import guarded
 from .rechecking import Rechecking
@@ -68,7 +68,8 @@ class Gate:
     # -- life ---------------------------------------------------------------------------------
 
     def load(self, _loader: object) -> None:
-        """Set mitmproxy's options to what the gate relies on, before anybody can connect."""
+        """Set mitmproxy to what the gate relies on, before anybody can connect."""
+        reading.mend()
         set_options(ctx.options, self.node.authority.confdir, self.node.upstream_ca)
 
     def running(self) -> None:

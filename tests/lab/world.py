@@ -50,6 +50,8 @@ NAMES = {
     "www.facebook.com": (FACEBOOK,),
     "neutral.example": (NEUTRAL,),
     "xn--bcher-kva.example": (NEUTRAL,),
+    "xn--strae-oqa.example": (NEUTRAL,),
+    "xn--nxasmm1c.example": (NEUTRAL,),
     "refused.example": (REFUSED,),
     "front.example": (ZOOM,),
     "two.example": (ZOOM, NEUTRAL),
