@@ -128,9 +128,8 @@ class SortBook:
         self._lock = threading.Lock()
         self._ids: dict[Sort, int] = {}
         self._keys: dict[SortKey, int] = {}
-        self._sorts: list[Sort | None] = [None]
         self._columns = tuple(Column() for _ in Sort._fields)
-        self._snapshot = self._draw()
+        self._snapshot = self._draw([None])
 
     def snapshot(self, connection: Connection) -> Snapshot:
         """All sorts, after reading what is new."""
@@ -139,29 +138,33 @@ class SortBook:
 
     def refresh(self, connection: Connection) -> None:
         """Read what is new, at the beginning of a transaction."""
-        query = select(SORTS.c.id, SORTS.c.sort).where(SORTS.c.id >= len(self._sorts))
+        # What the snapshot has counts, not what another thread is about to put into the next one.
+        known = len(self._snapshot.sorts)
+        query = select(SORTS.c.id, SORTS.c.sort).where(SORTS.c.id >= known)
         rows = connection.execute(query.order_by(SORTS.c.id)).all()
         if not rows:
             return
         with self._lock:
-            new = [(number, text) for number, text in rows if number >= len(self._sorts)]
-            self._add([(number, Sort(*json.loads(text))) for number, text in new])
+            known = len(self._snapshot.sorts)
+            self._add(
+                [(number, Sort(*json.loads(text))) for number, text in rows if number >= known]
+            )
 
     def _add(self, new: list[tuple[int, Sort]]) -> None:
         if not new:
             return
         size = new[-1][0] + 1
-        self._sorts = [*self._sorts, *[None] * (size - len(self._sorts))]
+        sorts = [*self._snapshot.sorts, *[None] * (size - len(self._snapshot.sorts))]
         for number, sort in new:
-            self._ids[sort], self._sorts[number] = number, sort
+            self._ids[sort], sorts[number] = number, sort
         for place, column in enumerate(self._columns):
             column.extend([(number, sort[place]) for number, sort in new], size)
-        self._snapshot = self._draw()
+        self._snapshot = self._draw(sorts)
 
-    def _draw(self) -> Snapshot:
-        exists: Numbers = np.array([sort is not None for sort in self._sorts], np.bool_)
+    def _draw(self, sorts: list[Sort | None]) -> Snapshot:
+        exists: Numbers = np.array([sort is not None for sort in sorts], np.bool_)
         columns = tuple((list(column.values), column.numbers) for column in self._columns)
-        return Snapshot(self._sorts, columns, exists)
+        return Snapshot(sorts, columns, exists)
 
     def ids(self, connection: Connection, wanted: Sequence[SortKey]) -> list[int]:
         """Give the id of each sort, and write those that are new. The caller has refreshed."""

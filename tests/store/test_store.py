@@ -3,6 +3,9 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -50,6 +53,32 @@ def test_sqlite_is_durable_and_lets_readers_read_while_one_writes(sqlite_store):
 def test_the_file_can_be_read_by_its_owner_only(sqlite_store, path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_who_reads_while_sorts_are_being_taken_in_waits_for_them(sqlite_store, monkeypatch):
+    """Else rows would have sorts that the reader's snapshot does not: a page of events failed."""
+    insert_records(sqlite_store, [make_event(rule="first"), make_event(rule="second")], [])
+    book = sqlite_store.sorts
+    drawing, go_on, draw = threading.Event(), threading.Event(), book._draw
+
+    def draw_slowly(sorts):
+        drawing.set()
+        assert go_on.wait(20)
+        return draw(sorts)
+
+    def sorts_of_a_reader():
+        with sqlite_store.reading() as connection:
+            return len(book.snapshot(connection).sorts)
+
+    monkeypatch.setattr(book, "_draw", draw_slowly)
+    with ThreadPoolExecutor(2) as readers:
+        first = readers.submit(sorts_of_a_reader)
+        assert drawing.wait(20)
+        second = readers.submit(sorts_of_a_reader)
+        with suppress(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        assert (first.result(20), second.result(20)) == (3, 3)
 
 
 def test_an_event_comes_back_exactly_as_it_was(store):

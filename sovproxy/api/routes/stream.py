@@ -110,7 +110,8 @@ class _Tail:
     async def messages(self) -> AsyncIterator[bytes]:
         """Everything that is sent, until the client goes, its right ends or the server stops."""
         try:
-            yield b"retry: %d\n\n" % RETRY_MILLISECONDS
+            # Without an id, a browser that got no event would come back to the newest, past some.
+            yield b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self.seen)
             async for message in self._messages():
                 yield message
         finally:
@@ -132,7 +133,7 @@ class _Tail:
             if self._is_time_to_beat():
                 if not await run_in_threadpool(self._still_allowed):
                     return
-                yield b": alive\n\n"
+                yield b"id: %d\n: alive\n\n" % self.seen
             if not events and await self.streams.pause(POLL_SECONDS):
                 return
 
