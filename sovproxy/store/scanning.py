@@ -175,8 +175,9 @@ def _hosts(connection: Connection, book: HostBook, wanted: Filter) -> Numbers | 
 
 
 def _named(connection: Connection, book: HostBook, names: Sequence[str]) -> Numbers:
-    """Hosts by name; a name that begins with a dot means all below it."""
-    exact = numbers_of(connection, "host", [name for name in names if name[:1] != "."])
+    """Hosts by name, which knows no case; one that begins with a dot means all below it."""
+    whole = [name for name in names if name[:1] != "."]
+    exact = numbers_of(connection, "host", list({*whole, *map(str.lower, whole)}))
     found = [np.array(exact, np.int64)]
     found += [book.having(connection, name, at_end=True) for name in names if name[:1] == "."]
     return lookup(connection, "host", np.concatenate(found))

@@ -273,3 +273,28 @@ def test_pages_go_both_ways_and_both_orders(server, make_event):
             assert back["next"] is not None
         times = [item["time"] for page in pages for item in page["items"]]
         assert times == sorted(times, reverse=sort == "newest")
+
+
+def test_what_is_new_obeys_the_filter(now_server, make_event):
+    now_server.deliver(
+        [make_event(service="a", asn=1, group="tax"), make_event(service="b", asn=2)]
+    )
+    new = now_server.get("/api/v1/overview", group="tax").json()["new"]
+    assert [item["value"] for item in new["services"] + new["networks"]] == ["a", "1"]
+    new = now_server.get("/api/v1/overview").json()["new"]
+    assert sorted(item["value"] for item in new["services"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"), [("facets?field=service", 2), ("counts?by=service", 2), ("overview", 2)]
+)
+def test_the_audit_tells_how_many_numbers_about_a_person_were_given(
+    now_server, make_event, path, rows
+):
+    client = "2026-11.aaaabbbbccccdddd"
+    now_server.deliver([make_event(client=client, service=name) for name in "ab"])
+    name, _, query = path.partition("?")
+    asked = dict(part.split("=") for part in query.split("&") if part)
+    assert now_server.get(f"/api/v1/{name}", client=client, **asked).status_code == 200
+    entries = now_server.get("/api/v1/audit", Role.AUDITOR).json()["items"]
+    assert [item["rows"] for item in entries if item["what"] == name] == [rows]

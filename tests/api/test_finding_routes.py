@@ -188,6 +188,22 @@ def in_force(call, **params):
     return [item["value"] for item in call("GET", "/suppressions", **params).json()["items"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"), [("asn", "064500", "64500"), ("host", "ZOOM.us", "zoom.us")]
+)
+def test_one_thing_has_one_spelling(call, kind, given, kept):
+    assert suppress(call, kind, given).json()["value"] == kept
+    assert in_force(call) == [kept]
+    assert mark(call, kind, given).json()["value"] == kept
+    assert mark(call, kind, kept).status_code == 200, "it is the same finding"
+
+
+@pytest.mark.parametrize("text", [" ", "\u00a0", "\n"])
+def test_a_note_says_something(call, assert_problem, text):
+    number = mark(call).json()["id"]
+    assert_problem(call("POST", f"/findings/{number}/notes", {"text": text}), 422)
+
+
 def test_a_suppression_lapses_by_itself(call, clock):
     assert suppress(call, days=2).status_code == 201
     clock.later(days=1, hours=23)

@@ -29,6 +29,22 @@ def ids(answer):
     return [item["id"] for item in answer.json()["items"]]
 
 
+@pytest.mark.parametrize("host", ["zoom.us", "ZOOM.us", ".US", ".us"])
+def test_a_hosts_name_knows_no_case(server, make_event, host):
+    event = make_event(host="zoom.us" if host[0] != "." else "www.zoom.us")
+    server.deliver([event, make_event(host="visio.numerique.gouv.fr")])
+    assert ids(server.get("/api/v1/events", host=host)) == [str(event.id)]
+
+
+@pytest.mark.parametrize("field", ["group", "rule", "node", "host", "host_contains"])
+def test_what_may_be_stored_may_be_looked_for(server, make_event, field):
+    """French has a space before a colon at which no line ends; hosts come from anybody."""
+    value = "règle\u00a0: x"
+    event = make_event(**{field.removesuffix("_contains"): value})
+    server.deliver([event, make_event()])
+    assert ids(server.get("/api/v1/events", **{field: value})) == [str(event.id)]
+
+
 def test_pages_give_every_event_once_newest_first(server, make_event):
     events = [make_event(minutes=number // 3) for number in range(25)]
     server.deliver(events)

@@ -48,7 +48,9 @@ def facets(
     """Give the top values with counts of each facet, under the filter."""
     fields = list(dict.fromkeys(query.field)) or list(Facet)
     answer = analytics.facets(services.store, query, fields, query.limit)
-    record_if_personal(services.store, principal, Act.FACETS, query, services.clock())
+    rows = sum(len(facet.items) for facet in answer.facets)
+    now = services.clock()
+    record_if_personal(services.store, principal, Act.FACETS, query, rows=rows, now=now)
     return answer
 
 
@@ -58,7 +60,9 @@ def histogram(
 ) -> analytics.Histogram:
     """Count connections over time by action, from events and rollups together."""
     answer = analytics.histogram(services.store, query, services.clock(), query.width)
-    record_if_personal(services.store, principal, Act.HISTOGRAM, query, services.clock())
+    rows = len(answer.buckets)
+    now = services.clock()
+    record_if_personal(services.store, principal, Act.HISTOGRAM, query, rows=rows, now=now)
     return answer
 
 
@@ -70,5 +74,7 @@ def overview(
     if query.client and principal.role not in MAY_SEE_EVENTS:
         raise ApiProblem(403, "forbidden", "an auditor's overview cannot be narrowed by `client`")
     answer = analytics.overview(services.store, query.range, services.clock(), query)
-    record_if_personal(services.store, principal, Act.OVERVIEW, query, services.clock())
+    rows = len(answer.services.items)
+    now = services.clock()
+    record_if_personal(services.store, principal, Act.OVERVIEW, query, rows=rows, now=now)
     return answer

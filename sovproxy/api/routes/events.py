@@ -102,5 +102,7 @@ def counts(
 ) -> Counts:
     """Count connections by a facet, from events and rollups together."""
     answer = count_connections(services.store, query, query.by, query.limit)
-    record_if_personal(services.store, principal, Act.COUNTS, query, services.clock())
+    rows = len(answer.items)
+    now = services.clock()
+    record_if_personal(services.store, principal, Act.COUNTS, query, rows=rows, now=now)
     return answer

@@ -177,14 +177,16 @@ def list_candidates(
     now = services.clock()
     since = query.since or (query.until or now) - timedelta(days=CANDIDATE_DAYS)
     asked = query.model_copy(update={"since": since})
-    record_if_personal(services.store, principal, Act.CANDIDATES, query, now)
-    return candidates(
+    found = candidates(
         services.store,
         asked,
         now,
         covered=lambda host: is_covered(services, host),
         limit=query.limit,
     )
+    rows = len(found.items)
+    record_if_personal(services.store, principal, Act.CANDIDATES, query, rows=rows, now=now)
+    return found
 
 
 def is_covered(services: Services, host: str) -> bool:

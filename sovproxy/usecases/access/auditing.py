@@ -152,14 +152,14 @@ def act_entry(
 
 
 def record_if_personal(
-    store: Store, principal: Principal, what: Act, query: FilterInput, now: datetime
+    store: Store, principal: Principal, what: Act, query: FilterInput, *, rows: int, now: datetime
 ) -> None:
     """Add an entry for counts, if the filter names clients: then they are about persons.
 
-    Raises StoreUnavailable.
+    `rows` is how many numbers were given. Raises StoreUnavailable.
     """
     if query.client:
-        record_act(store, principal, what, given(query), now=now)
+        record_act(store, principal, what, given(query), rows=rows, now=now)
 
 
 def given(query: FilterInput) -> dict[str, Any]:

@@ -31,6 +31,9 @@ MAX_FACET_VALUES: Final = 20
 MAX_BUCKETS: Final = 500
 WANTED_BUCKETS: Final = 60
 MAX_NEW: Final = 50
+MAX_SIFTED: Final = 5000
+"""New values that are looked through for those that fit a filter."""
+
 FLOW_GROUPS: Final = 8
 FLOW_SERVICES: Final = 12
 FLOW_CONTROLS: Final = 8
@@ -196,7 +199,7 @@ def overview(store: Store, span: Range, now: datetime, wanted: FilterInput) -> O
         trend=_drawn(excluding.trend(store, asked, width), since, until, width),
         services=_counts(found, Facet.SERVICE, TOP_SERVICES),
         outside=outside_of(found),
-        new=_new(store, asked, now),
+        new=_new(store, asked, now, found if asked.names_more_than_time else None),
     )
 
 
@@ -274,18 +277,27 @@ def new_in_range(store: Store, since: datetime, until: datetime, now: datetime) 
     return _new(store, Filter(since=since, until=until), now)
 
 
-def _new(store: Store, asked: Filter, now: datetime) -> NewInRange:
+def _new(store: Store, asked: Filter, now: datetime, found: Totals | None = None) -> NewInRange:
+    """`found` is what fits a filter: what is new elsewhere is left out."""
     in_force = suppressions(store, now)
-    services, hidden = _new_values(store, SuppressionKind.SERVICE, asked, in_force)
-    networks, more = _new_values(store, SuppressionKind.ASN, asked, in_force)
+    services, hidden = _new_values(store, SuppressionKind.SERVICE, asked, in_force, found)
+    networks, more = _new_values(store, SuppressionKind.ASN, asked, in_force, found)
     return NewInRange(services=services, networks=networks, suppressed=hidden + more)
 
 
 def _new_values(
-    store: Store, kind: SuppressionKind, asked: Filter, in_force: Sequence[Suppression]
+    store: Store,
+    kind: SuppressionKind,
+    asked: Filter,
+    in_force: Sequence[Suppression],
+    fitting: Totals | None,
 ) -> tuple[list[NewValue], int]:
-    """The new values of one field that are not suppressed, and how many are."""
+    """The new values of one field that are not suppressed, and how many are; of those that fit."""
     out = suppressed_values(in_force, kind)
-    found = new_values(store, kind.value, asked, MAX_NEW + len(out))
+    limit = MAX_SIFTED if fitting else MAX_NEW + len(out)
+    found = new_values(store, kind.value, asked, limit)
+    if fitting:
+        among = {item.value for item in fitting.facet(Facet(kind))}
+        found = [item for item in found if item[0] in among]
     shown = [NewValue(value=value, first=first) for value, first in found if value not in out]
     return shown[:MAX_NEW], len(found) - len(shown)

@@ -18,7 +18,12 @@ from sovproxy.store.tables import FindingRow, NoteRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases import versions
 from sovproxy.usecases.access.auditing import Act, act_entry
-from sovproxy.usecases.analysis.searching import MAX_VALUES, Value, printable
+from sovproxy.usecases.analysis.searching import (
+    MAX_VALUES,
+    Value,
+    one_spelling,
+    printable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,7 +85,14 @@ def lines(text: str) -> str:
     return plain
 
 
-NoteText = Annotated[str, Field(min_length=1, max_length=MAX_NOTE), AfterValidator(lines)]
+def saying_lines(text: str) -> str:
+    """A text of some lines that says something. Raises ValueError."""
+    if not text.strip():
+        raise ValueError("more than spaces is wanted")
+    return lines(text)
+
+
+NoteText = Annotated[str, Field(min_length=1, max_length=MAX_NOTE), AfterValidator(saying_lines)]
 Assignee = Annotated[str, Field(max_length=64), AfterValidator(printable)]
 Tag = Annotated[str, Field(pattern=_TAG)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS)]
@@ -116,7 +128,8 @@ class FindingInput(BaseModel):
     @property
     def thing(self) -> rows.Thing:
         """The thing that is marked."""
-        value = str(UUID(self.value)) if self.kind is FindingKind.EVENT else self.value
+        is_event = self.kind is FindingKind.EVENT
+        value = str(UUID(self.value)) if is_event else one_spelling(self.kind, self.value)
         return self.kind.value, value, self.group
 
 

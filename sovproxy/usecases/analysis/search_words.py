@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 
 from sovproxy.errors import SovproxyError
+from sovproxy.events.text import visible
 from sovproxy.store.filters import EXCLUDABLE
 from sovproxy.usecases.analysis.searching import FilterInput
 from sovproxy.yamlfile import path_text
@@ -27,6 +28,9 @@ type Pairs = tuple[tuple[str, str], ...]
 
 NONE: Final = "-"
 """In a URL: the field has no value. (A form sends an empty text where nothing is asked for.)"""
+
+MAY_BE_NONE: Final = frozenset({"service", "operator", "control", "group", "location", "asn"})
+"""The fields that may have none; elsewhere, `-` is what it is."""
 
 COLUMNS: Final = (
     "time",
@@ -61,6 +65,8 @@ KNOWN: Final = frozenset({*FIELDS, *TIMES, *OF_A_PAGE, "last", "columns", "suppr
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _TOKEN: Final = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')
+_PART: Final = re.compile(r'"((?:[^"]|"")*)"|([^"]+)')
+_SPECIAL: Final = frozenset(' ,"*')
 _ALIASES: Final = {"network": "asn", "country": "control", "verdict": "action"}
 
 
@@ -100,7 +106,7 @@ def read_words(given: Iterable[tuple[str, str]], now: datetime) -> Words:
 
 def read_query(query: str, now: datetime) -> Words:
     """Read a query string, such as a saved view's. Raises InvalidSearch."""
-    if len(query) > MAX_QUERY or not query.isprintable():
+    if len(query) > MAX_QUERY or visible(query) != query:
         raise InvalidSearch(f"at most {MAX_QUERY} printable characters are wanted")
     try:
         pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, max_num_fields=200)
@@ -121,7 +127,7 @@ def span_of(text: str) -> timedelta:
 
 def read_text(text: str, now: datetime) -> Pairs:
     """Read the search box into the pairs of a URL. Raises InvalidSearch with the wrong token."""
-    if len(text) > MAX_TEXT or not text.isprintable():
+    if len(text) > MAX_TEXT or visible(text) != text:
         raise InvalidSearch(f"at most {MAX_TEXT} printable characters are wanted")
     pairs: list[tuple[str, str]] = []
     for token in _TOKEN.findall(text):
@@ -147,16 +153,29 @@ def _spelled(name: str, value: str) -> str:
         return f"-{_spelled(field, rest or NONE)}"
     if name == "host_contains":
         plain = ":" not in value and value[:1] != "-"
-        return _quoted(value) if plain else f'"{value}"'  # in quotes it is no field
+        return _quoted(value, always=not plain)  # in quotes it is no field
     if name == "last":
         return f"last:{value}" if value != DEFAULT_SPAN else ""
-    if name == "host" and value.startswith("."):
-        value = f"*{value}"
-    return f"{name}:{_quoted(value)}" if name in {*FIELDS, *TIMES} else ""
+    if name == "host" and value.startswith(".") and _SPECIAL.isdisjoint(value):
+        return f"host:*{value}"
+    literal = value == NONE and name not in MAY_BE_NONE
+    return f"{name}:{_quoted(value, always=literal)}" if name in {*FIELDS, *TIMES} else ""
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value or "," in value else value
+def _quoted(value: str, *, always: bool = False) -> str:
+    """In quotes where it would be read as something else; a quote within them is doubled."""
+    plain = _SPECIAL.isdisjoint(value) and not any(character.isspace() for character in value)
+    if plain and not always:
+        return value
+    doubled = value.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _unquoted(text: str) -> str:
+    """What stands in quotes and beside them, as one text."""
+    return "".join(
+        inner.replace('""', '"') if inner else plain for inner, plain in _PART.findall(text)
+    )
 
 
 def _read_token(token: str, now: datetime) -> list[tuple[str, str]]:
@@ -165,15 +184,17 @@ def _read_token(token: str, now: datetime) -> list[tuple[str, str]]:
     if not separator or name.startswith('"'):
         if excluded:
             raise InvalidSearch("what is left out needs its field: -service:zoom", token)
-        return [("host_contains", token.replace('"', ""))]
+        return [("host_contains", _unquoted(token))]
     name = _ALIASES.get(name, name)
     if name not in {*FIELDS, *TIMES, "last"} or name == "without":
         wanted = ", ".join((*FIELDS[:-1], *TIMES, "last"))
         raise InvalidSearch(f"there is no field `{name[:40]}`; there are {wanted}", token)
     if excluded and name not in EXCLUDABLE:
         raise InvalidSearch(f"`{name}` cannot be left out, only {', '.join(EXCLUDABLE)}", token)
-    values = [value.replace('"', "")] if '"' in value else value.split(",")
-    return [_pair(name, one, now, excluded=excluded) for one in values]
+    if '"' in value:  # in quotes everything is what it is
+        text = _unquoted(value)
+        return [("without", f"{name}:{text}") if excluded else (name, text)]
+    return [_pair(name, one, now, excluded=excluded) for one in value.split(",")]
 
 
 def _pair(name: str, value: str, now: datetime, *, excluded: bool) -> tuple[str, str]:
@@ -231,7 +252,7 @@ def _said(item: object) -> str:
 
 
 def _read(name: str, value: str) -> str:
-    if value != NONE:
+    if value != NONE or name not in MAY_BE_NONE:
         return value
     return "0" if name == "asn" else ""
 

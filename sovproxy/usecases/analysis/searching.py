@@ -29,6 +29,7 @@ from sovproxy.events.event import (
     Transport,
     UtcTime,
 )
+from sovproxy.events.text import visible
 from sovproxy.store import excluding, queries
 from sovproxy.store.filters import EXCLUDABLE, Facet, Filter
 from sovproxy.store.queries import Place
@@ -61,10 +62,24 @@ class InvalidCursor(SovproxyError):
 
 
 def printable(text: str) -> str:
-    """The text, if nothing in it is invisible. Raises ValueError."""
-    if not text.isprintable():
+    """The text, if nothing in it is invisible: what an event may hold. Raises ValueError."""
+    if visible(text) != text:
         raise ValueError("only printable characters are wanted")
     return text
+
+
+def saying(text: str) -> str:
+    """The text, if it is printable and says something. Raises ValueError."""
+    if not text.strip():
+        raise ValueError("more than spaces is wanted")
+    return printable(text)
+
+
+def one_spelling(field: str, value: str) -> str:
+    """A host or a number of a network as events have it; any other value as it is."""
+    if field == "asn":
+        return str(int(value))
+    return value.lower() if field == "host" else value
 
 
 Value = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]

@@ -16,7 +16,13 @@ from sovproxy.store import findings as rows
 from sovproxy.store.tables import SuppressionRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
-from sovproxy.usecases.analysis.searching import MAX_EXCLUDED, FilterInput, printable
+from sovproxy.usecases.analysis.searching import (
+    MAX_EXCLUDED,
+    FilterInput,
+    one_spelling,
+    printable,
+    saying,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +61,7 @@ class SuppressionInput(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: SuppressionKind
-    value: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(printable)] = Field(
+    value: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(saying)] = Field(
         examples=["30103"]
     )
     reason: Annotated[str, Field(min_length=3, max_length=500), AfterValidator(printable)] = Field(
@@ -67,6 +73,11 @@ class SuppressionInput(BaseModel):
     def _can_be_left_out(self) -> Self:
         FilterInput(without=[f"{self.kind}:{self.value}"])
         return self
+
+    @property
+    def spelled(self) -> str:
+        """The value as events have it."""
+        return one_spelling(self.kind, self.value)
 
 
 class Suppression(BaseModel):
@@ -97,7 +108,7 @@ def suppress(
     """
     row = SuppressionRow(
         kind=wanted.kind,
-        value=wanted.value,
+        value=wanted.spelled,
         reason=wanted.reason,
         author=principal.token_id,
         author_name=principal.name,
@@ -130,8 +141,11 @@ def lift(store: Store, principal: Principal, suppression_id: int, now: datetime)
 
 
 def hiding(wanted: FilterInput, in_force: Iterable[Suppression]) -> list[Suppression]:
-    """Those that apply to a search: what it asks for by name is not hidden from it."""
-    return [item for item in in_force if item.value not in _named(wanted, item.kind)]
+    """Those that apply to a search: what it asks for by name is not hidden from it.
+
+    A search for hosts names them in several ways: no host is hidden from it.
+    """
+    return [item for item in in_force if not _is_named(wanted, item)]
 
 
 def leaving_out[Given: FilterInput](wanted: Given, hidden: Iterable[Suppression]) -> Given:
@@ -145,15 +159,18 @@ def suppressed_values(in_force: Iterable[Suppression], kind: SuppressionKind) ->
     return frozenset(item.value for item in in_force if item.kind is kind)
 
 
-def _named(wanted: FilterInput, kind: SuppressionKind) -> set[str]:
-    return {str(value) for value in getattr(wanted, kind.value)}
+def _is_named(wanted: FilterInput, item: Suppression) -> bool:
+    if item.kind is SuppressionKind.HOST:
+        return bool(wanted.host or wanted.host_contains)
+    named = {str(value) for value in getattr(wanted, item.kind.value)}
+    return item.value in named
 
 
 def _suppression(row: SuppressionRow) -> Suppression:
     return Suppression(
         id=row.id or 0,
         kind=SuppressionKind(row.kind),
-        value=row.value,
+        value=one_spelling(row.kind, row.value),
         reason=row.reason,
         author=row.author_name,
         created=from_microseconds(row.created),

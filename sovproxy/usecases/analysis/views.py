@@ -16,7 +16,7 @@ from sovproxy.usecases import versions
 from sovproxy.usecases.access.auditing import Act, act_entry
 from sovproxy.usecases.access.tokens import Principal, Role
 from sovproxy.usecases.analysis.search_words import MAX_QUERY, OF_A_PAGE, read_query
-from sovproxy.usecases.analysis.searching import printable
+from sovproxy.usecases.analysis.searching import printable, saying
 
 if TYPE_CHECKING:
     from sovproxy.store.database import Store
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_VIEWS: Final = 100
 """Views of one person."""
 
-ViewName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(printable)]
+ViewName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(saying)]
 ViewQuery = Annotated[str, Field(max_length=MAX_QUERY), AfterValidator(printable)]
 ViewText = Annotated[str, Field(max_length=500), AfterValidator(printable)]
 

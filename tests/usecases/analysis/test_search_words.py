@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sovproxy.usecases.analysis.search_words import (
@@ -77,6 +77,27 @@ def test_an_error_points_at_its_word(text, token, message):
         read_text(text, NOW)
     assert caught.value.token.startswith(token)
     assert message in str(caught.value)
+
+
+VALUES = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=20)
+
+
+@given(st.sampled_from(["host", "host_contains", "group", "rule", "without"]), VALUES)
+@example("host", 'a"b.example')
+@example("host", "*mid*.example")
+@example("host", "-")
+@example("group", 'a,b "c"')
+@example("group", "règle\u00a0: stricte")
+@example("host_contains", "-")
+def test_the_box_says_what_the_url_says(name, value):
+    """Hosts and groups come from others: whatever stands in them, the search stays the same."""
+    pair = (name, f"host:{value}" if name == "without" else value)
+    try:
+        words = read_words([pair], NOW)
+    except InvalidSearch:
+        return
+    if words.pairs == (pair,):  # spaces around a value are not kept
+        assert read_text(to_text(words.pairs), NOW) == words.pairs
 
 
 WORDS = st.sampled_from(["service:zoom", "-group:", "host:*", '"', "since:2h", "-", ":", "asn:1"])
