@@ -32,6 +32,9 @@ NONE: Final = "-"
 MAY_BE_NONE: Final = frozenset({"service", "operator", "control", "group", "location", "asn"})
 """The fields that may have none; elsewhere, `-` is what it is."""
 
+LOWER: Final = frozenset({"action", "standing", "kind", "outcome", "transport", "decrypted"})
+"""The fields whose values have no capitals."""
+
 COLUMNS: Final = (
     "time",
     "action",
@@ -198,7 +201,7 @@ def _read_token(token: str, now: datetime) -> list[tuple[str, str]]:
 
 
 def _pair(name: str, value: str, now: datetime, *, excluded: bool) -> tuple[str, str]:
-    value = value or NONE
+    value = _usual(name, value) or NONE
     if excluded:
         inner = value.removeprefix("*") if name == "host" else value
         return "without", f"{name}:{'' if inner == NONE else inner}"
@@ -210,6 +213,15 @@ def _pair(name: str, value: str, now: datetime, *, excluded: bool) -> tuple[str,
     if name == "host" and "*" in value:
         return _wildcard(value)
     return name, value
+
+
+def _usual(name: str, value: str) -> str:
+    """As events have it: people write `AS8075` and `us`, and pages show `Block`."""
+    if name == "asn":
+        return value[2:] if value[:2].upper() == "AS" else value
+    if name in {"control", "location"}:
+        return value.upper()
+    return value.lower() if name in LOWER else value
 
 
 def _wildcard(value: str) -> tuple[str, str]:

@@ -39,6 +39,8 @@ NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
         ("since:2026-11-22", [("since", "2026-11-22")]),
         ("network:30103 country:US verdict:block",
          [("asn", "30103"), ("control", "US"), ("action", "block")]),
+        ("network:AS30103 country:us verdict:Block host:*.Zoom.US",
+         [("asn", "30103"), ("control", "US"), ("action", "block"), ("host", ".Zoom.US")]),
         ("group:", [("group", "-")]),
         ("-service:-", [("without", "service:")]),
         ("decrypted:true transport:http outcome:closed kind:error",
