@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 UUID_VERSION = 7
 MAX_CONTROL = 16
 MAX_ASN = 2**32 - 1
+MAX_COUNT = 10**9
+"""Of one rollup: more than any node passes in a day. Sums of as many as can be stored stay below
+2^63."""
 
 CLIENT_PATTERN = r"^([0-9]{4}-[0-9]{2}\.[a-z2-7]{16})?$"
 COUNTRY_PATTERN = r"^[A-Z][A-Z0-9]$"
@@ -161,7 +164,7 @@ class Rollup(BaseModel):
     action: Action
     rule: Name
     decrypted: bool = False
-    count: Annotated[int, Field(ge=1, le=2**53)]
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)]
 
     def to_json(self) -> bytes:
         """Write it as one line of JSON."""

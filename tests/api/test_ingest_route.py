@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sovproxy.decide.words import Action
-from sovproxy.events.event import Rollup
+from sovproxy.events.event import MAX_COUNT, Rollup
 from sovproxy.store.database import open_store, sqlite_url
 from sovproxy.store.fleet import save_node
 from sovproxy.store.tables import NodeRow
@@ -191,3 +191,16 @@ def test_a_record_from_tomorrow_is_stored_as_it_says(server, make_event):
     """A node's clock may be wrong; that is no reason to lose what it decided."""
     event = make_event(minutes=-timedelta(days=1).total_seconds() / 60)
     assert server.deliver([event]).json()["accepted"] == 1
+
+
+def test_no_count_is_so_great_that_sums_of_them_could_not_be_made(server):
+    """A broken node said 2^53 again and again; then every sum over its records failed."""
+    fields = {"start": NOW, "seconds": 60, "node": "n", "action": Action.ALLOW, "rule": "default"}
+    most = [Rollup(count=MAX_COUNT, **fields).to_json() for _ in range(1000)]
+    text = most[0].replace(b":%d" % MAX_COUNT, b":%d" % 2**53)
+    body = b'{"rollups":[%s]}' % b",".join([*most, text])
+    headers = server.as_role(Role.NODE)
+    answer = server.client.post("/api/v1/events", content=body, headers=headers).json()
+    assert answer["accepted"] == 1000
+    assert [item["index"] for item in answer["refused"]] == [1000]
+    assert server.get("/api/v1/counts", by="rule").json()["items"][0]["total"] == 1000 * MAX_COUNT
