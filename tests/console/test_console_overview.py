@@ -5,7 +5,11 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urljoin
 
+import pytest
+
+from sovproxy.usecases.access.tokens import Role
 from tests.console.test_console_pages import cells
 
 
@@ -38,3 +42,51 @@ def test_a_facet_that_is_cut_off_leads_to_the_rest_of_it(empty_site, an_event):
     assert "service=zoom" in more
     page = client.get(more.partition("#")[0]).text
     assert "office-11" in page[page.index('id="facet-group"') :]
+
+
+ROLES = (Role.AUDITOR, Role.ANALYST, Role.ADMIN)
+MOST = 400
+
+
+def leads(text, here):
+    """The console's own pages that a page links to, each kind of address once."""
+    found = {urljoin(here, item).partition("#")[0] for item in addresses(text)}
+    return [item for item in found if item.startswith("/console/")]
+
+
+def sort_of(address):
+    """The path and the fields that are asked for: one address stands for all alike."""
+    path, _, query = address.partition("?")
+    return path, tuple(sorted({name for name, _ in parse_qsl(query)}))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_page_offers_a_link_that_its_reader_may_not_open(site, role):
+    client, seen, refused = site.client(role), set(), {}
+    waiting = [("", "/console/?range=7d"), ("", "/console/explain?q=zoom.us")]
+    while waiting and len(seen) < MOST:
+        before, address = waiting.pop(0)
+        if sort_of(address) in seen or "/static/" in address or "/language/" in address:
+            continue
+        seen.add(sort_of(address))
+        answer = client.get(address)
+        if answer.status_code in {403, 404}:
+            refused[address] = before
+        if answer.status_code == 200 and "/catalogue/services/" not in address:
+            waiting += [(address, item) for item in leads(answer.text, address)]
+    assert refused == {}
+    assert len(seen) > 20
+
+
+def test_who_may_not_see_events_gets_the_figures_without_links(site):
+    page = site.client(Role.AUDITOR).get("/console/?range=7d").text
+    assert "Zoom" in page
+    assert not [item for item in addresses(page) if item.startswith("/console/events")]
+
+
+def test_a_page_for_another_role_says_who_can_change_that(site):
+    answer = site.client(Role.AUDITOR).get("/console/events")
+    assert answer.status_code == 403
+    said = cells(answer.text)
+    assert "Your account's role may not see this; an admin can change it." in said
+    assert "token" not in said
