@@ -46,12 +46,15 @@ if TYPE_CHECKING:
 
     from sovproxy.console.view import View
     from sovproxy.usecases.analysis.analytics import Histogram
+    from sovproxy.usecases.analysis.searching import Counts
     from sovproxy.usecases.analysis.suppressing import Suppression
 
 router = APIRouter(prefix="/events")
 
 PAGE: Final = 50
 FACET_VALUES: Final = 8
+UNFOLDED_VALUES: Final = 200
+"""So many values has the facet that the URL asks more of."""
 EXPORTS: Final = {
     "csv": "CSV",
     "jsonl": "JSON Lines",
@@ -101,7 +104,7 @@ def _shown(
     **found: Any,  # noqa: ANN401  # templates take anything
 ) -> Response:
     drawn: Histogram = found["drawn"]
-    counted = facets(view.store, wanted, _FACETS, FACET_VALUES).facets
+    counted = _facets(view, search, wanted)
     return render(
         view,
         "events.html",
@@ -125,6 +128,14 @@ def _shown(
         choices=_choices(view),
         formats=EXPORTS,
     )
+
+
+def _facets(view: View, search: Search, wanted: FilterInput) -> list[Counts]:
+    """The top values of each facet, and many more of the one that was unfolded."""
+    counted = facets(view.store, wanted, _FACETS, FACET_VALUES).facets
+    asked = [facet for facet in _FACETS if facet == search.facet]
+    unfolded = facets(view.store, wanted, asked, UNFOLDED_VALUES).facets if asked else []
+    return [next((one for one in unfolded if one.by == each.by), each) for each in counted]
 
 
 def _elsewhere(view: View) -> Response | None:

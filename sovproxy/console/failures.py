@@ -29,7 +29,10 @@ RETRY_SECONDS = 5
 
 _WORDS = {
     400: (mark("That cannot be read"), mark("Go back, and mend the address or the form.")),
-    403: (mark("Not for this account"), mark("Sign in with a token of another role.")),
+    403: (
+        mark("Not for this account"),
+        mark("Your account's role may not see this; an admin can change it."),
+    ),
     404: (mark("There is nothing here"), mark("The address may be old or mistyped.")),
     405: (mark("That is not how this page works"), mark("Go back and try again.")),
     412: (
@@ -74,7 +77,8 @@ def failure_page(request: Request, status: int, detail: str = "") -> Response:
 def _page(view: View, status: int, detail: str) -> Response:
     title, advice = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
     say = view.language.say
-    return render(view, "failure.html", status, title=say(title), advice=say(advice), detail=detail)
+    said = "" if status == HTTPStatus.FORBIDDEN and detail else say(advice)  # not always the role
+    return render(view, "failure.html", status, title=say(title), advice=said, detail=detail)
 
 
 def _on_sign_in_needed(request: Request, error: Exception) -> Response:

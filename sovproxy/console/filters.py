@@ -75,6 +75,11 @@ class Search:
         return self._last("suppressed") == SHOWN
 
     @property
+    def facet(self) -> str:
+        """The facet of which more values are shown than of the others; mostly none."""
+        return self._last("facet")
+
+    @property
     def text(self) -> str:
         """As it would stand in the search box."""
         return to_text(pair for pair in self.pairs if pair[0] not in OF_A_PAGE)
@@ -116,6 +121,10 @@ class Search:
         """The link to another page of this search."""
         kept = [item for item in self.pairs if item[0] != "cursor"]
         return to_events([*kept, ("cursor", cursor)])
+
+    def unfolding(self, facet: str) -> str:
+        """The link to this search with more values of one facet."""
+        return f"{to_events([*self._lasting(), ('facet', facet)])}#facet-{facet}"
 
     def showing(self, *, suppressed: bool) -> str:
         """The link to this search with or without what is suppressed."""

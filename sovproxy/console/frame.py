@@ -37,6 +37,7 @@ STATIC = {
     "charts.js": "text/javascript; charset=utf-8",
     LIBRARY: "text/javascript; charset=utf-8",
     "policy.js": "text/javascript; charset=utf-8",
+    "session.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load, all from here, with their media types."""

@@ -47,12 +47,15 @@ def overview_page(view: SignedInView) -> Response:
 
 
 def _pictures(view: View, found: Overview) -> dict[str, Any]:
-    """What the charts show, and where their marks lead."""
+    """What the charts show, and where their marks lead: nowhere for who may not see events."""
 
     def to_events(**fields: Any) -> str:  # noqa: ANN401  # one value of a field, or several
-        return link("/events", {"last": found.range.value} | fields)
+        given = {"last": found.range.value} | fields
+        return link("/events", given) if view.may_see_events else ""
 
     def within(bucket: Bucket) -> str:
+        if not view.may_see_events:
+            return ""
         until = bucket.start + timedelta(seconds=found.trend.width)
         times = {"since": bucket.start, "until": until}
         return link("/events", {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items()})

@@ -93,7 +93,7 @@ def _quick(view: View, editing: Editing, form: CheckedForm) -> Response:
     except InvalidFile:
         problem = view.language.say("Mend the errors in the text first.")
     new = Editing(text, editing.draft, editing.comment, editing.based_on)
-    return _page(view, new, problem=problem, was_changed=text != editing.text)
+    return _page(view, new, problem=problem, before=editing.text)
 
 
 def _review(view: View, editing: Editing, form: CheckedForm) -> Response:
@@ -113,14 +113,18 @@ def _delete(view: View, editing: Editing) -> Response:
 
 
 def _page(
-    view: View, editing: Editing, *, problem: str = "", was_changed: bool = False
+    view: View, editing: Editing, *, problem: str = "", before: str | None = None
 ) -> Response:
+    """The editor; with the text `before` a quick change, what that change made odd as well."""
     desk = desk_of(view)
+    check = desk.findings(editing.text)
+    was_changed = before is not None and before != editing.text
+    old = {item.message for item in desk.findings(before).warnings} if before else set()
     return render(
         view,
         "policy_edit.html",
         editing=editing,
-        check=desk.findings(editing.text),
+        check=check,
         newest=desk.in_force().newest,
         rules=_ids(rule_ids, editing.text),
         groups=_ids(group_ids, editing.text),
@@ -131,6 +135,7 @@ def _page(
         csrf_header=CSRF_HEADER,
         problem=problem,
         was_changed=was_changed,
+        made_odd=[item for item in check.warnings if was_changed and item.message not in old],
     )
 
 

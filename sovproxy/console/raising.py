@@ -23,7 +23,7 @@ from sovproxy.usecases.analysis.findings import (
     TooManyNotes,
     change_finding,
 )
-from sovproxy.usecases.analysis.raising import RuleWish, propose
+from sovproxy.usecases.analysis.raising import RuleWish, propose, wished_today
 from sovproxy.usecases.policy.drafting import Saving, TooManyDrafts, save_draft
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ def propose_of(view: View, fields: Mapping[str, str]) -> Proposal:
         "field": "service" if pair else fields.get("kind", ""),
         "value": fields.get("value", ""),
         "groups": [group] if group else [],
-        "action": fields.get("action") or "warn",
+        "action": fields.get("action") or None,
         "begins": fields.get("begins") or None,
         "reason": fields.get("reason", ""),
         "position": fields.get("position") or 0,
     }
-    return propose(desk.in_force().text, read_form(RuleWish, wish), desk.findings)
+    read = read_form(RuleWish, wish)
+    return propose(desk.in_force().text, read, desk.findings, wished_today(view.judge, read))
 
 
 def _mark_raised(view: View, form: Mapping[str, str], proposal: Proposal) -> None:

@@ -93,6 +93,11 @@ class View:
         return self.session.principal
 
     @property
+    def may_see_events(self) -> bool:
+        """Whether links to events, with their pseudonyms of persons, lead this reader anywhere."""
+        return self.principal.role in MAY_SEE_EVENTS
+
+    @property
     def may_take_away(self) -> bool:
         """Whether the API lets this reader export events and follow them live."""
         return self.principal.role in {Role.ANALYST, Role.ADMIN}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sovproxy.decide.policy import Policy, Rule
     from sovproxy.errors import Problem
     from sovproxy.policy.known import Known
-    from sovproxy.policy.schema import PolicyText
+    from sovproxy.policy.schema import PhasesText, PolicyText
     from sovproxy.yamlfile import Document, Loc
 
 LEAST_CONTRAST = 4.5
@@ -22,12 +23,14 @@ LEAST_CONTRAST = 4.5
 
 _BY_SERVICE = ("services", "categories", "stances", "hosts")
 
+_YEAR = re.compile(r"(?<![0-9])20[0-9]{2}(?![0-9])")
+
 type Found = Iterator[tuple[Loc, str]]
 
 
 def lint(document: Document, text: PolicyText, policy: Policy, known: Known) -> list[Problem]:
     """The warnings about a policy that compiled, in the order of the file."""
-    found = [*_about_words(text), *_about_colours(text)]
+    found = [*_about_words(text), *_about_dates(text), *_about_colours(text)]
     for index, rule in enumerate(policy.rules):
         where: Loc = ("rules", index)
         found += [(where, message) for message in _about_fit(rule, policy.rules[:index], known)]
@@ -47,6 +50,32 @@ def _about_words(text: PolicyText) -> Found:
     for loc, words in places:
         if text.language not in words:
             yield loc, f"has no text in the policy's language (`{text.language}`)"
+
+
+def _about_dates(text: PolicyText) -> Found:
+    """What is promised for a year in which no phase begins: most often the phases were changed,
+    and the words were not. A rule's `about` may tell of the past, and is not looked at.
+    """
+    begun = [_years_of(rule.phases) for rule in text.rules]
+    for language, words in text.about.items():
+        for year in _years_in(words) - set().union(*begun):
+            yield ("about", language), f"names {year}, but no phase of any rule begins then"
+    for index, rule in enumerate(text.rules):
+        for language, words in (rule.message or {}).items():
+            for year in _years_in(words) - begun[index]:
+                message = f"workers read of {year}, but no phase of `{rule.id}` begins then"
+                yield ("rules", index, "message", language), message
+
+
+def _years_in(words: str) -> set[str]:
+    return set(_YEAR.findall(words))
+
+
+def _years_of(phases: PhasesText | None) -> set[str]:
+    if phases is None:
+        return set()
+    starts = (getattr(phases, name) for name in type(phases).model_fields)
+    return {f"{start:%Y}" for start in starts if start is not None}
 
 
 def _about_colours(text: PolicyText) -> Found:

@@ -230,6 +230,16 @@ def test_the_overview_tells_which_groups_used_what_is_outside_the_trust_zone(
     assert used["actions"] == ["block"]
 
 
+def test_groups_that_the_overview_cuts_off_are_summed_up(now_server, make_event):
+    now_server.deliver([make_event(group=f"g{n}") for n in range(23)], [rollup(4, service="zoom")])
+    now_server.deliver([make_event(group="g0") for _ in range(5)])
+    (used,) = now_server.get("/api/v1/overview").json()["outside"]["items"]
+    assert len(used["groups"]) == 20
+    assert (used["other_groups"], used["other_count"]) == (3, 3)
+    shown = sum(use["count"] for use in used["groups"])
+    assert shown + used["other_count"] == used["count"] == 28
+
+
 def test_the_overview_joins_what_is_rare_to_other(now_server, make_event):
     now_server.deliver(
         [make_event(service=f"s{n}", group=f"g{n}") for n in range(30) for _ in range(31 - n)]

@@ -285,6 +285,23 @@ def test_a_rule_is_proposed_checked_and_kept_as_a_draft(person):
     assert "Raised to a rule" in cells(ada.get(page).text)
 
 
+def test_a_proposal_begins_with_what_holds_today_and_tells_when_it_is_milder(person):
+    ada = person("Ada")
+    text = shown(ada, "/findings/raise?kind=service&value=zoom")
+    assert "Today: Block Rule videoconference" in cells(text)
+    assert "action: block" in text
+    assert "milder than what holds today" not in text
+    milder = shown(ada, "/findings/raise?kind=service&value=zoom&action=warn")
+    assert "milder than what holds today (Block)" in cells(milder)
+    operator = shown(ada, "/findings/raise?kind=operator&value=zoom-communications")
+    assert "action: block" in operator
+    network = shown(ada, "/findings/raise?kind=asn&value=30103")
+    assert "action: block" in network
+    unknown = shown(ada, "/findings/raise?kind=asn&value=64496")
+    assert "action: warn" in unknown
+    assert "is not known" in unknown
+
+
 def test_a_rule_is_kept_though_its_finding_can_hold_no_more(person, monkeypatch):
     ada = person("Ada")
     page = ada.send_form("/findings/mark", kind="asn", value="62042").headers["location"]
@@ -321,6 +338,9 @@ def test_a_rule_is_proposed_through_the_api_as_in_the_console(site):
     found = client.post("/api/v1/findings/rule", json=wish, headers=headers).json()
     assert found["problems"] == []
     assert "id: raised-zoom" in found["rule"]
+    assert (found["today"], found["milder"]) == ("block", False)
+    mild = client.post("/api/v1/findings/rule", json=wish | {"action": "observe"}, headers=headers)
+    assert (mild.json()["action"], mild.json()["milder"]) == ("observe", True)
     assert HOSTILE in found["text"]
     wrong = client.post(
         "/api/v1/findings/rule", json=wish | {"value": "no-such-service"}, headers=headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from sovproxy.settings import Settings
 from sovproxy.usecases.access.auditing import Act, audit_page
 from sovproxy.usecases.access.tokens import Role
 from tests.console.conftest import HOSTILE, Site, an_event
+from tests.console.test_console_pages import cells
 
 RULE = {"id": "slack-now", "about": "Why not", "when": {"service": "slack"}, "action": "block"}
 
@@ -96,6 +98,22 @@ def test_a_quick_change_edits_the_text_and_keeps_the_comments(own):
     odd = fields | {"start": "2026-99-01"}
     page = Person(own).post("/policy/edit", text=text, based_on="0", do="quick", **odd)
     assert "The change could not be made" in page.text
+
+
+def test_words_that_name_a_day_no_more_are_told_at_the_change_and_beside_the_differences(own):
+    fields = {"rule": "collaboration", "action": "block", "start": "", "whom": ""}
+    person, text = Person(own), text_of(own)
+    assert "workers read of 2027" not in person.get("/policy/edit").text
+    page = person.post("/policy/edit", text=text, based_on="0", do="quick", **fields).text
+    told = page[page.index('id="made-odd"') : page.index('id="editing"')]
+    assert "message.fr : workers read of 2027, but no phase" in cells(told)
+    changed = html.unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)[1])
+    line = changed[: changed.index("fr: Un outil souverain existe")].count("\n") + 1
+    assert f"Line {line}:" in cells(told)
+    draft = person.draft(changed)
+    page = person.get(f"/policy/diff?draft={draft}").text
+    assert f"Line {line}:" in cells(page[page.index('id="odd"') :])
+    assert "Apply to all nodes" in page
 
 
 def test_who_came_second_is_told_and_nothing_is_applied(own):

@@ -27,7 +27,7 @@ from sovproxy.usecases.analysis.findings import (
     FindingRecord,
     NoteInput,
 )
-from sovproxy.usecases.analysis.raising import Proposal, RuleWish, propose
+from sovproxy.usecases.analysis.raising import Proposal, RuleWish, propose, wished_today
 from sovproxy.usecases.analysis.searching import FilterInput
 from sovproxy.usecases.analysis.suppressing import (  # noqa: TC001  # FastAPI reads annotations
     Suppression,
@@ -93,7 +93,7 @@ def propose_rule(principal: Reader, body: RuleWish, desk: Desk) -> Proposal:
     Nothing is kept: `POST /policy/drafts` keeps the text, and an admin applies it.
     """
     _ = principal
-    return propose(desk.in_force().text, body, desk.findings)
+    return propose(desk.in_force().text, body, desk.findings, wished_today(desk.judge, body))
 
 
 @router.get("/findings/{finding_id}")

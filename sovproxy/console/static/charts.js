@@ -67,6 +67,12 @@ function ticks(first, last, room) {
   return { tickvals, ticktext: tickvals.map((at) => format.format(at)) };
 }
 
+// Connections are whole: few of them get one tick each, not "0, 1, 1, 2, 2".
+function counts(rows) {
+  const heights = rows.map((row) => [...row.cells].reduce((sum, cell) => sum + Number(cell.dataset.value ?? 0), 0));
+  return Math.max(...heights) < 5 ? { dtick: 1 } : { nticks: 5 };
+}
+
 function columns(figure, drawing, colours) {
   const rows = [...figure.querySelectorAll("tbody tr")];
   const width = Number(figure.dataset.width) * 1000;
@@ -95,7 +101,7 @@ function columns(figure, drawing, colours) {
     showlegend: false,
     margin: { l: 8, r: 8, t: 8, b: 28 },
     xaxis: { ...axis, type: "linear", range, showgrid: false, ...ticks(...range, drawing.clientWidth) },
-    yaxis: { ...axis, automargin: true, rangemode: "tozero", nticks: 5, tickformat: ",d" },
+    yaxis: { ...axis, automargin: true, rangemode: "tozero", ...counts(rows), tickformat: ",d" },
     separators: separators(),
     dragmode: figure.dataset.selects && !coarse ? "select" : false,
     selectdirection: "h",

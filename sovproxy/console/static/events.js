@@ -77,8 +77,8 @@ function columnsOf(rows) {
 }
 
 function tailing(bar, rows) {
-  const ids = ["live-start", "live-pause", "live-status", "live-lag", "live-dropped"];
-  const [start, pause, status, lag, lost] = ids.map((id) => document.getElementById(id));
+  const ids = ["live-start", "live-pause", "live-status", "live-lag", "live-dropped", "live-sign-in"];
+  const [start, pause, status, lag, lost, signIn] = ids.map((id) => document.getElementById(id));
   const columns = columnsOf(rows);
   const waiting = [];
   let [paused, dropped] = [false, 0];
@@ -108,12 +108,16 @@ function tailing(bar, rows) {
     }
     say();
   };
-  // The browser comes back by itself and says where it was (Last-Event-ID), unless it was refused.
+  // The browser comes back by itself and says where it was (Last-Event-ID), unless it was refused:
+  // then it has given up, and does not say why.
   const fail = ({ target }) => {
-    status.textContent = bar.dataset.broken;
-    if (target.readyState !== EventSource.CLOSED) return;
-    start.hidden = false;
-    pause.hidden = true;
+    const over = target.readyState === EventSource.CLOSED;
+    status.textContent = over ? bar.dataset.over : bar.dataset.broken;
+    if (!over) return;
+    const held = pause === document.activeElement;
+    start.textContent = bar.dataset.again;
+    [start.hidden, signIn.hidden, pause.hidden] = [false, false, true];
+    if (held) start.focus();
   };
   start.addEventListener("click", () => {
     const source = new EventSource(bar.dataset.stream);
@@ -124,8 +128,7 @@ function tailing(bar, rows) {
     source.addEventListener("state", ({ data }) => {
       lag.textContent = fill(bar.dataset.lag, Math.round(JSON.parse(data).seconds));
     });
-    start.hidden = true;
-    pause.hidden = false;
+    [start.hidden, signIn.hidden, pause.hidden] = [true, true, false];
     pause.focus();
   });
   pause.addEventListener("click", () => {

@@ -72,13 +72,22 @@ function show(check) {
 let timer = 0;
 let asking = null;
 
+// The session that the last check was sent with: one that was refused is not asked again.
+let tried = "";
+
 async function validate() {
+  tried = text.form.elements.csrf.value;
   asking?.abort();
   asking = new AbortController();
-  const headers = { "content-type": "application/json", [editor.dataset.header]: editor.dataset.csrf };
+  const headers = { "content-type": "application/json", [editor.dataset.header]: text.form.elements.csrf.value };
   const body = JSON.stringify({ text: text.value });
   try {
     const answer = await fetch(editor.dataset.validate, { method: "POST", headers, body, signal: asking.signal });
+    if (answer.status === 401 || answer.status === 403) {
+      verdict.textContent = editor.dataset.unchecked;
+      editor.dispatchEvent(new CustomEvent("session-doubted", { bubbles: true }));
+      return;
+    }
     if (!answer.ok) throw new Error(answer.statusText);
     show(await answer.json());
   } catch (error) {
@@ -95,6 +104,9 @@ if (editor) {
     follow();
     clearTimeout(timer);
     timer = setTimeout(validate, PAUSE);
+  });
+  document.addEventListener("session-here", () => {
+    if (tried !== text.form.elements.csrf.value) validate();
   });
   findings.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-go]");

@@ -38,6 +38,8 @@ class Exposure(BaseModel):
     control: list[str] = Field(examples=[["US"]])
     count: int = Field(examples=[1204])
     groups: list[GroupUse] = Field(description="The 20 that used it most.")
+    other_groups: int = Field(description="How many groups were cut off.", examples=[0])
+    other_count: int = Field(description="How many connections those had together.", examples=[0])
     actions: list[Action] = Field(examples=[["block", "warn"]])
 
 
@@ -80,10 +82,13 @@ def outside_of(found: Totals) -> Outside:
 
 def _exposure(service: str, control: str, one: _Sum) -> Exposure:
     groups = one.groups.most_common(MAX_GROUPS)
+    shown = sum(count for _, count in groups)
     return Exposure(
         service=service,
         control=list(split_control(control)),
         count=one.count,
         groups=[GroupUse(group=group, count=count) for group, count in groups],
+        other_groups=len(one.groups) - len(groups),
+        other_count=one.count - shown,
         actions=[Action(action) for action, _ in one.actions.most_common()],
     )

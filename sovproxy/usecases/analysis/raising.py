@@ -13,10 +13,13 @@ from sovproxy.decide.words import Action
 from sovproxy.errors import InvalidFile
 from sovproxy.policy.edit import CannotEdit, rule_ids, with_rule
 from sovproxy.usecases.analysis.searching import MAX_VALUES, printable
+from sovproxy.usecases.analysis.today import today_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sovproxy.usecases.analysis.today import Today
+    from sovproxy.usecases.policy.judging import Judge
     from sovproxy.usecases.policy.policies import Check
 
 MAX_ID: Final = 64
@@ -28,7 +31,8 @@ Text = Annotated[str, Field(max_length=500), AfterValidator(printable)]
 class RuleWish(BaseModel):
     """What a rule should do: for which value of which field, for which groups, and from when.
 
-    Without `begins` the rule acts at once. `position` is the place before which it is put, from 0;
+    Without `action` it does what is done today, and warns at least. Without `begins` the rule acts
+    at once. `position` is the place before which it is put, from 0;
     the first rule that fits wins.
     """
 
@@ -38,7 +42,7 @@ class RuleWish(BaseModel):
     value: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(printable)] = Field(
         examples=["zoom"]
     )
-    action: Action = Action.WARN
+    action: Action | None = None
     groups: list[Annotated[str, Field(max_length=64), AfterValidator(printable)]] = Field(
         default=[], max_length=MAX_VALUES, examples=[["finance"]]
     )
@@ -61,10 +65,39 @@ class Proposal(BaseModel):
     position: int
     text: str = Field(description="The policy in force with this rule in it; empty if refused.")
     problems: list[str]
+    action: Action = Field(examples=["block"])
+    today: Action | None = Field(
+        description="What is done with it today: the strictest verdict. None if nothing is known."
+    )
+    today_rule: str = Field(description="Where that comes from.", examples=["videoconference"])
+    milder: bool = Field(description="Whether the rule permits more than what holds today.")
 
 
-def propose(text: str, wish: RuleWish, check: Callable[[str], Check]) -> Proposal:
+def propose(
+    text: str, wish: RuleWish, check: Callable[[str], Check], today: Today | None
+) -> Proposal:
     """Put a rule into a policy's text, and check the whole. Never raises for what was wished."""
+    if wish.action is None:
+        wish = wish.model_copy(update={"action": _at_least(today)})
+    found = _propose(text, wish, check)
+    if today is None:
+        return found
+    milder = found.action.strictness < today.action.strictness
+    told = {"today": today.action, "today_rule": today.rule, "milder": milder}
+    return found.model_copy(update=told)
+
+
+def wished_today(judge: Judge, wish: RuleWish) -> Today | None:
+    """What holds today for what the rule is wished for: for its first group, or for everybody."""
+    return today_of(judge, wish.field, wish.value, wish.groups[0] if wish.groups else "")
+
+
+def _at_least(today: Today | None) -> Action:
+    strictest = [Action.WARN, *([today.action] if today else [])]
+    return max(strictest, key=lambda action: action.strictness)
+
+
+def _propose(text: str, wish: RuleWish, check: Callable[[str], Check]) -> Proposal:
     try:
         present = rule_ids(text)
         rule = build_rule(wish, present)
@@ -86,10 +119,11 @@ def build_rule(wish: RuleWish, present: Sequence[str]) -> dict[str, object]:
     if wish.reason:
         rule["about"] = wish.reason
     rule["when"] = when
+    action = (wish.action or Action.WARN).value
     if wish.begins:
-        rule["phases"] = {wish.action.value: wish.begins}
+        rule["phases"] = {action: wish.begins}
     else:
-        rule["action"] = wish.action.value
+        rule["action"] = action
     return rule
 
 
@@ -108,5 +142,13 @@ def _id(wish: RuleWish, present: Sequence[str]) -> str:
 def _proposal(rule: dict[str, object], wish: RuleWish, text: str, problems: list[str]) -> Proposal:
     written = yaml.safe_dump(rule, sort_keys=False, allow_unicode=True)
     return Proposal(
-        rule=written, id=str(rule["id"]), position=wish.position, text=text, problems=problems
+        rule=written,
+        id=str(rule["id"]),
+        position=wish.position,
+        text=text,
+        problems=problems,
+        action=wish.action or Action.WARN,
+        today=None,
+        today_rule="",
+        milder=False,
     )
