@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sovproxy.decide.destination import Destination
@@ -20,17 +20,22 @@ from sovproxy.prompt.asking import (
     ends,
     is_why,
 )
-from sovproxy.prompt.facts import Ask, AskedFacts, Mishap
+from sovproxy.prompt.facts import Ask, AskedFacts, AskState, Mishap, Standing
+from sovproxy.usecases.nodes.own_requests import Wish
 from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
+    from sovproxy.fleet.messages import OwnRequest
     from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 ASK_PATH = "/.well-known/sovproxy/ask"
 """Where the form is sent, on the very origin that was stopped."""
+
+TOLD_FOR = timedelta(days=30)
+"""How long after it was refused or revoked a request is shown on prompts."""
 
 ANSWER_SECONDS = 2.0
 """How long the page waits for the number that the API gives to a request."""
@@ -45,6 +50,41 @@ def offer(node: Node, passage: Passage, client: Client, to: str) -> Ask | None:
         return None
     token = node.asking.make(client.pseudonym, passage.subject, to, nonce=str(new_id()))
     return Ask(ASK_PATH, token, choices)
+
+
+async def standing(node: Node, passage: Passage, client: Client) -> Standing | None:
+    """What this worker asked for here last, if there is anything to tell of it."""
+    others = (one for one in node.aliases(client) if one != client.pseudonym)
+    found = await node.member.requests.newest((*others, client.pseudonym), _wish(passage))
+    return _shown(found) if found else None
+
+
+def _wish(passage: Passage) -> Wish:
+    """What an exception is asked for here: the service, or the host where none is known."""
+    service = passage.verdict.service
+    return Wish(service=service.id) if service else Wish(host=passage.subject)
+
+
+def _shown(request: OwnRequest) -> Standing | None:
+    """A request as its worker sees it; None once it is over, unless it was turned down lately."""
+    now = _now()
+    ends = request.until or request.wanted
+    last = (request.decided or request.asked) + TOLD_FOR if _is_over(request) else ends
+    if request.state not in set(AskState) or last <= now:
+        return None
+    return Standing(
+        state=AskState(request.state),
+        request=str(request.id),
+        asked=request.asked.astimezone(),
+        until=ends.astimezone(),
+        number=str(request.number or ""),
+        decided=request.decided.astimezone() if request.decided else None,
+        message=request.message,
+    )
+
+
+def _is_over(request: OwnRequest) -> bool:
+    return request.state in {AskState.REFUSED, AskState.REVOKED}
 
 
 async def take(
@@ -64,6 +104,7 @@ async def take(
     until = _until(node, form.get(FIELD_SPAN, ""))
     said = {"reason": why, "until": until.isoformat(), "language": language}
     body = said | _request(node, passage, client, form.get(FIELD_PART, ""))
+    node.member.requests.forget(client.pseudonym)
     try:
         answer = await asyncio.to_thread(node.member.ask, made.nonce, body)
     except (OutboxFull, OSError):
@@ -88,8 +129,8 @@ async def take(
 
 def _request(node: Node, passage: Passage, client: Client, part: str) -> dict[str, Any]:
     """For whom and for what: the part of the request that the worker does not write."""
-    verdict = passage.verdict
-    wanted = {"service": verdict.service.id} if verdict.service else {"host": passage.subject}
+    verdict, wish = passage.verdict, _wish(passage)
+    wanted = {"service": wish.service} if wish.service else {"host": wish.host}
     return wanted | {
         "role": part if part in PARTS else "none",
         "client": client.pseudonym,

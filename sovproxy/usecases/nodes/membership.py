@@ -22,6 +22,7 @@ from sovproxy.fleet.quota import Quota
 from sovproxy.policy.applied import read_applied, remove_applied, write_applied
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.nodes.backlog import backlog_of
+from sovproxy.usecases.nodes.own_requests import OwnRequests
 from sovproxy.usecases.upkeep.resources import resident_bytes
 from sovproxy.usecases.worker.acknowledging import is_under_way
 
@@ -95,6 +96,7 @@ class Member:
         )
         self.outbox = outbox
         self.follower = Follower(side, known)
+        self.requests = OwnRequests(self.follower.requests)
         if known.version:
             self._obey(known)
 
