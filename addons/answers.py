@@ -149,6 +149,8 @@ async def _with_asking(node: Node, stop: Stop, facts: PromptFacts) -> PromptFact
     form = asking.offer(node, stop.passage, stop.client, _return_path(stop.request))
     if form is None:
         return facts
+    if stop.has_desk:
+        form = replace(form, action=desk.form(form.action, stop.passage.destination))
     standing = await asking.standing(node, stop.passage, stop.client)
     return replace(facts, ask=form, standing=standing)
 
@@ -187,6 +189,8 @@ async def _ask(node: Node, stop: Stop) -> http.Response:
     language = _language(node, stop.request)
     form = _form(stop.request)
     told = await asking.take(node, stop.passage, stop.client, form, language.code)
+    if isinstance(told, str):
+        return _redirect(303, stop.way_back(told))
     if isinstance(told, tuple):
         return _mishap(node, stop, *told)
     page = render_asked(told, language)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from sovproxy.decide.destination import Destination
 from sovproxy.events.event import new_id
 from sovproxy.fleet.follower import REFUSED
+from sovproxy.fleet.messages import OwnRequest
 from sovproxy.fleet.outbox import OutboxFull
 from sovproxy.prompt.asking import (
     FIELD_PART,
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from sovproxy.fleet.messages import OwnRequest
     from sovproxy.usecases.nodes.node import Client, Node, Passage
 
 ASK_PATH = "/.well-known/sovproxy/ask"
@@ -89,8 +92,10 @@ def _is_over(request: OwnRequest) -> bool:
 
 async def take(
     node: Node, passage: Passage, client: Client, form: Mapping[str, str], language: str
-) -> AskedFacts | tuple[Mishap, str]:
+) -> AskedFacts | tuple[Mishap, str] | str:
     """Keep the request of a form, and say what to tell the worker: it, or what went wrong.
+
+    A path alone leads to the prompt: there it says what became of a form that was sent before.
 
     The request's id stands in the signed token, so a form that is sent twice asks once.
     """
@@ -112,9 +117,11 @@ async def take(
     found = await _answered(answer)
     if REFUSED in found:
         return Mishap.NOT_KEPT, made.to
+    stands = _as_it_stands(found)
+    if stands and stands.state != AskState.WAITING:
+        return made.to
     service = passage.verdict.service
-    number = found.get("number")
-    return AskedFacts(
+    asked = AskedFacts(
         policy=node.policy,
         now=_now(),
         node=node.name,
@@ -122,9 +129,28 @@ async def take(
         service=service.name if service else "",
         until=until,
         request=made.nonce,
-        number=str(number) if isinstance(number, int) else "",
         again=made.to,
     )
+    return _as_told(asked, stands) if stands else asked
+
+
+def _as_told(asked: AskedFacts, stands: OwnRequest) -> AskedFacts:
+    """The same with what the API holds: a request that waited already keeps its own end."""
+    return replace(
+        asked,
+        until=stands.wanted.astimezone(),
+        number=str(stands.number or ""),
+        before=str(stands.id) != asked.request,
+        request=str(stands.id),
+    )
+
+
+def _as_it_stands(answer: dict[str, Any]) -> OwnRequest | None:
+    """The request that the API answers with; None if it does not tell."""
+    try:
+        return OwnRequest.model_validate(answer)
+    except ValidationError:
+        return None
 
 
 def _request(node: Node, passage: Passage, client: Client, part: str) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class AskedFacts:
 
     `service` is the service's name, or empty when it is for the host alone. `number` is what people
     call the request by; empty as long as nobody has given it one, then `request` (its id) is shown.
+    `before` tells that it was asked for before, and that this request stands and no new one.
     """
 
     policy: Policy
@@ -85,6 +86,7 @@ class AskedFacts:
     request: str
     number: str = ""
     again: str = "/"
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

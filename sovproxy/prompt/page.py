@@ -121,6 +121,7 @@ def render_asked(facts: AskedFacts, language: Language) -> Page:
         "number": facts.number,
         "request": facts.request,
         "until": facts.until,
+        "before": facts.before,
         "again": safe_path(facts.again) or "/",
         "now": facts.now,
     }

@@ -42,6 +42,6 @@ class Person:
         """The token of the form for asking: the last one on the prompt."""
         return TOKEN.findall(self.open(proxy).text)[-1]
 
-    def ask(self, proxy, why, token=None):
+    def ask(self, proxy, why, token=None, span="week"):
         form = {"token": self.asking_token(proxy) if token is None else token, "why": why}
-        return self.post(proxy, ASK, part="guest", until="week", **form)
+        return self.post(proxy, ASK, part="guest", until=span, **form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -65,6 +66,32 @@ def test_while_a_request_waits_the_prompt_says_so_and_has_no_second_form(node, a
     assert "Your request waits for an answer" in found
     assert f"Number {request['number']}" in found
     assert ASK not in found
+
+
+def until(text) -> str:
+    """What a page says after `Until`."""
+    return re.search(r"<dt>Until</dt>\s*<dd>([^<]+)</dd>", text)[1]
+
+
+def test_asking_again_shows_the_request_that_stands_and_its_own_end(node, api, person):
+    token = person.asking_token(node)
+    first = person.ask(node, "They invite", span="today")
+    again = person.ask(node, "I forgot to say how long", token, span="longest")
+    [request] = asked(api, node.pseudonym(person.me))
+    assert "Your request is on its way" in first.text
+    assert "You have asked for this already" in again.text
+    assert f"Number {request['number']}" in again.text
+    assert until(again.text) == until(first.text)
+
+
+def test_a_form_that_is_sent_again_after_the_answer_leads_to_the_answer(node, api, person):
+    token = person.asking_token(node)
+    person.ask(node, "They invite", token)
+    [request] = asked(api, node.pseudonym(person.me))
+    answer(api, request, "refuse", message="Use Visio")
+    again = person.ask(node, "They invite", token)
+    assert (again.status, again.fields["location"]) == (303, "/")
+    assert len(asked(api, node.pseudonym(person.me))) == 1
 
 
 def test_a_refusal_is_told_with_its_message_and_one_may_ask_anew(node, api, person):
