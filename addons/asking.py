@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,9 @@ def offer(node: Node, passage: Passage, client: Client, to: str) -> Ask | None:
 async def standing(node: Node, passage: Passage, client: Client) -> Standing | None:
     """What this worker asked for here last, if there is anything to tell of it."""
     others = (one for one in node.aliases(client) if one != client.pseudonym)
-    found = await node.member.requests.newest((*others, client.pseudonym), _wish(passage))
+    clients, wish = (*others, client.pseudonym), _wish(passage)
+    found = node.member.placing.waiting(clients, wish)
+    found = found or await node.member.requests.newest(clients, wish)
     return _shown(found) if found else None
 
 
@@ -111,37 +112,28 @@ async def take(
     body = said | _request(node, passage, client, form.get(FIELD_PART, ""))
     node.member.requests.forget(client.pseudonym)
     try:
-        answer = await asyncio.to_thread(node.member.ask, made.nonce, body)
+        place, clients = node.member.placing.place, node.aliases(client)
+        placed = await asyncio.to_thread(place, made.nonce, body, clients)
     except (OutboxFull, OSError):
         return Mishap.NOT_KEPT, made.to
-    found = await _answered(answer)
+    found = await _answered(placed.answer) if placed.answer else {}
     if REFUSED in found:
         return Mishap.NOT_KEPT, made.to
-    stands = _as_it_stands(found)
-    if stands and stands.state != AskState.WAITING:
+    stands = _as_it_stands(found) or placed.request
+    if stands.state != AskState.WAITING:
         return made.to
     service = passage.verdict.service
-    asked = AskedFacts(
+    return AskedFacts(
         policy=node.policy,
         now=_now(),
         node=node.name,
         host=passage.destination.label,
         service=service.name if service else "",
-        until=until,
-        request=made.nonce,
-        again=made.to,
-    )
-    return _as_told(asked, stands) if stands else asked
-
-
-def _as_told(asked: AskedFacts, stands: OwnRequest) -> AskedFacts:
-    """The same with what the API holds: a request that waited already keeps its own end."""
-    return replace(
-        asked,
         until=stands.wanted.astimezone(),
-        number=str(stands.number or ""),
-        before=str(stands.id) != asked.request,
         request=str(stands.id),
+        number=str(stands.number or ""),
+        again=made.to,
+        before=placed.before or str(stands.id) != made.nonce,
     )
 
 
@@ -177,7 +169,9 @@ def _until(node: Node, span: str) -> datetime:
 async def _answered(answer: Future[dict[str, Any]]) -> dict[str, Any]:
     """What the API says to a request, if it answers at once: the number that people call it by."""
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_SECONDS)
+        # Others may wait for the same answer: whoever gives up does not take it away from them.
+        waited = asyncio.shield(asyncio.wrap_future(answer))
+        return await asyncio.wait_for(waited, ANSWER_SECONDS)
     except TimeoutError:
         return {}
 

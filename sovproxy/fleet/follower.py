@@ -125,6 +125,10 @@ class Follower:
         self._call(self._wake.set)
         return answer
 
+    def answer_to(self, message_id: str) -> Future[dict[str, Any]] | None:
+        """The API's answer to a message that was kept since the start and waits still."""
+        return self._answers.get(message_id)
+
     def requests(self, clients: Sequence[str]) -> Future[list[OwnRequest]]:
         """What one client asked for under these pseudonyms; the future may raise Unreachable."""
         link = self._link

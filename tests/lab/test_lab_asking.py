@@ -138,3 +138,30 @@ def test_an_api_that_does_not_answer_neither_breaks_nor_holds_up_the_prompt(node
         assert ASK in prompt(person, node)
     finally:
         api.process.send_signal(signal.SIGCONT)
+
+
+REFERENCE = re.compile(r"<dt>Reference</dt>\s*<dd class=\"id\">([^<]+)</dd>")
+
+
+def test_while_the_api_is_away_the_same_request_keeps_its_first_reference(
+    start_proxy, tmp_path, world, person
+):
+    api = Api(tmp_path / "api", world.settings)
+    api.start()
+    node = join(start_proxy, api, world, "nice")
+    tokens = [person.asking_token(node) for _ in range(3)]
+    api.kill()
+    first = REFERENCE.search(person.ask(node, "They invite", tokens[0]).text)[1]
+    again = person.ask(node, "They still invite", tokens[1])
+    assert REFERENCE.search(again.text)[1] == first
+    assert "You have asked for this already" in again.text
+    assert REFERENCE.search(prompt(person, node))[1] == first
+    node.stop()
+    node.start()  # what waits is known again
+    last = person.ask(node, "They still invite", tokens[2])
+    assert REFERENCE.search(last.text)[1] == first
+    api.start()
+    wait_until(lambda: asked(api, node.pseudonym(person.me)), "it is passed on", 30)
+    [request] = asked(api, node.pseudonym(person.me))
+    assert (request["id"], request["reason"]) == (first, "They invite")
+    api.kill()
