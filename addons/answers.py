@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -116,14 +116,16 @@ async def _stopped(node: Node, stop: Stop) -> http.Response:
         kind=EventKind.DECISION,
         decrypted=stop.decrypted,
     )
-    facts = _facts(node, stop, event, page=page)
+    facts = _facts(node, stop, event)
+    if page:
+        facts = await _with_asking(node, stop, facts)
     language = _language(node, stop.request)
     answered = _page(facts, language) if page else _problem(facts, language)
     await node.record(event)
     return answered
 
 
-def _facts(node: Node, stop: Stop, event: Event, *, page: bool) -> PromptFacts:
+def _facts(node: Node, stop: Stop, event: Event) -> PromptFacts:
     policy, now = node.policy, datetime.now(UTC).astimezone()
     go_on, back = None, _return_path(stop.request)
     if stop.passage.verdict.action is Action.WARN:
@@ -138,9 +140,19 @@ def _facts(node: Node, stop: Stop, event: Event, *, page: bool) -> PromptFacts:
         node=node.name,
         recorded=Recorded(str(event.id), stop.client.pseudonym, policy.retention_days),
         go_on=go_on,
-        ask=asking.offer(node, stop.passage, stop.client, back) if page else None,
         desk=_desk(stop),
     )
+
+
+async def _with_asking(node: Node, stop: Stop, facts: PromptFacts) -> PromptFacts:
+    """The same with the form for asking, and what the worker has asked for already."""
+    form = asking.offer(node, stop.passage, stop.client, _return_path(stop.request))
+    if form is None:
+        return facts
+    if stop.has_desk:
+        form = replace(form, action=desk.form(form.action, stop.passage.destination))
+    standing = await asking.standing(node, stop.passage, stop.client)
+    return replace(facts, ask=form, standing=standing)
 
 
 def _desk(stop: Stop) -> str:
@@ -177,6 +189,8 @@ async def _ask(node: Node, stop: Stop) -> http.Response:
     language = _language(node, stop.request)
     form = _form(stop.request)
     told = await asking.take(node, stop.passage, stop.client, form, language.code)
+    if isinstance(told, str):
+        return _redirect(303, stop.way_back(told))
     if isinstance(told, tuple):
         return _mishap(node, stop, *told)
     page = render_asked(told, language)

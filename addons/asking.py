@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from sovproxy.decide.destination import Destination
 from sovproxy.events.event import new_id
 from sovproxy.fleet.follower import REFUSED
+from sovproxy.fleet.messages import OwnRequest
 from sovproxy.fleet.outbox import OutboxFull
 from sovproxy.prompt.asking import (
     FIELD_PART,
@@ -20,7 +23,8 @@ from sovproxy.prompt.asking import (
     ends,
     is_why,
 )
-from sovproxy.prompt.facts import Ask, AskedFacts, Mishap
+from sovproxy.prompt.facts import Ask, AskedFacts, AskState, Mishap, Standing
+from sovproxy.usecases.nodes.own_requests import Wish
 from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 ASK_PATH = "/.well-known/sovproxy/ask"
 """Where the form is sent, on the very origin that was stopped."""
+
+TOLD_FOR = timedelta(days=30)
+"""How long after it was refused or revoked a request is shown on prompts."""
 
 ANSWER_SECONDS = 2.0
 """How long the page waits for the number that the API gives to a request."""
@@ -47,10 +54,49 @@ def offer(node: Node, passage: Passage, client: Client, to: str) -> Ask | None:
     return Ask(ASK_PATH, token, choices)
 
 
+async def standing(node: Node, passage: Passage, client: Client) -> Standing | None:
+    """What this worker asked for here last, if there is anything to tell of it."""
+    others = (one for one in node.aliases(client) if one != client.pseudonym)
+    clients, wish = (*others, client.pseudonym), _wish(passage)
+    found = node.member.placing.waiting(clients, wish)
+    found = found or await node.member.requests.newest(clients, wish)
+    return _shown(found) if found else None
+
+
+def _wish(passage: Passage) -> Wish:
+    """What an exception is asked for here: the service, or the host where none is known."""
+    service = passage.verdict.service
+    return Wish(service=service.id) if service else Wish(host=passage.subject)
+
+
+def _shown(request: OwnRequest) -> Standing | None:
+    """A request as its worker sees it; None once it is over, unless it was turned down lately."""
+    now = _now()
+    ends = request.until or request.wanted
+    last = (request.decided or request.asked) + TOLD_FOR if _is_over(request) else ends
+    if request.state not in set(AskState) or last <= now:
+        return None
+    return Standing(
+        state=AskState(request.state),
+        request=str(request.id),
+        asked=request.asked.astimezone(),
+        until=ends.astimezone(),
+        number=str(request.number or ""),
+        decided=request.decided.astimezone() if request.decided else None,
+        message=request.message,
+    )
+
+
+def _is_over(request: OwnRequest) -> bool:
+    return request.state in {AskState.REFUSED, AskState.REVOKED}
+
+
 async def take(
     node: Node, passage: Passage, client: Client, form: Mapping[str, str], language: str
-) -> AskedFacts | tuple[Mishap, str]:
+) -> AskedFacts | tuple[Mishap, str] | str:
     """Keep the request of a form, and say what to tell the worker: it, or what went wrong.
+
+    A path alone leads to the prompt: there it says what became of a form that was sent before.
 
     The request's id stands in the signed token, so a form that is sent twice asks once.
     """
@@ -64,32 +110,45 @@ async def take(
     until = _until(node, form.get(FIELD_SPAN, ""))
     said = {"reason": why, "until": until.isoformat(), "language": language}
     body = said | _request(node, passage, client, form.get(FIELD_PART, ""))
+    node.member.requests.forget(client.pseudonym)
     try:
-        answer = await asyncio.to_thread(node.member.ask, made.nonce, body)
+        place, clients = node.member.placing.place, node.aliases(client)
+        placed = await asyncio.to_thread(place, made.nonce, body, clients)
     except (OutboxFull, OSError):
         return Mishap.NOT_KEPT, made.to
-    found = await _answered(answer)
+    found = await _answered(placed.answer) if placed.answer else {}
     if REFUSED in found:
         return Mishap.NOT_KEPT, made.to
+    stands = _as_it_stands(found) or placed.request
+    if stands.state != AskState.WAITING:
+        return made.to
     service = passage.verdict.service
-    number = found.get("number")
     return AskedFacts(
         policy=node.policy,
         now=_now(),
         node=node.name,
         host=passage.destination.label,
         service=service.name if service else "",
-        until=until,
-        request=made.nonce,
-        number=str(number) if isinstance(number, int) else "",
+        until=stands.wanted.astimezone(),
+        request=str(stands.id),
+        number=str(stands.number or ""),
         again=made.to,
+        before=placed.before or str(stands.id) != made.nonce,
     )
+
+
+def _as_it_stands(answer: dict[str, Any]) -> OwnRequest | None:
+    """The request that the API answers with; None if it does not tell."""
+    try:
+        return OwnRequest.model_validate(answer)
+    except ValidationError:
+        return None
 
 
 def _request(node: Node, passage: Passage, client: Client, part: str) -> dict[str, Any]:
     """For whom and for what: the part of the request that the worker does not write."""
-    verdict = passage.verdict
-    wanted = {"service": verdict.service.id} if verdict.service else {"host": passage.subject}
+    verdict, wish = passage.verdict, _wish(passage)
+    wanted = {"service": wish.service} if wish.service else {"host": wish.host}
     return wanted | {
         "role": part if part in PARTS else "none",
         "client": client.pseudonym,
@@ -110,7 +169,9 @@ def _until(node: Node, span: str) -> datetime:
 async def _answered(answer: Future[dict[str, Any]]) -> dict[str, Any]:
     """What the API says to a request, if it answers at once: the number that people call it by."""
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_SECONDS)
+        # Others may wait for the same answer: whoever gives up does not take it away from them.
+        waited = asyncio.shield(asyncio.wrap_future(answer))
+        return await asyncio.wait_for(waited, ANSWER_SECONDS)
     except TimeoutError:
         return {}
 

@@ -22,10 +22,11 @@ from sovproxy.fleet.link import Busy, Link, Refused, Unreachable
 from sovproxy.fleet.messages import MAX_POSTED, Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from sovproxy.atlas.entries import Entries
+    from sovproxy.fleet.messages import OwnRequest
     from sovproxy.fleet.outbox import Message, Outbox
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class Follower:
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._link: Link | None = None
         self._thread = threading.Thread(target=self._run, name="sovproxy-fleet", daemon=True)
 
     def start(self) -> None:
@@ -123,6 +125,19 @@ class Follower:
         self._call(self._wake.set)
         return answer
 
+    def answer_to(self, message_id: str) -> Future[dict[str, Any]] | None:
+        """The API's answer to a message that was kept since the start and waits still."""
+        return self._answers.get(message_id)
+
+    def requests(self, clients: Sequence[str]) -> Future[list[OwnRequest]]:
+        """What one client asked for under these pseudonyms; the future may raise Unreachable."""
+        link = self._link
+        if link is None:
+            nothing: Future[list[OwnRequest]] = Future()
+            nothing.set_exception(Unreachable("the API is not followed"))
+            return nothing
+        return asyncio.run_coroutine_threadsafe(link.requests(clients), self._loop)
+
     def _call(self, what: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(what)
@@ -138,9 +153,12 @@ class Follower:
 
     async def _live(self) -> None:
         async with self._side.link() as link:
+            self._link = link
             parts = (self._follow(link), self._beat(link), self._post_all(link))
             tasks = [asyncio.ensure_future(part) for part in parts]
             await self._stop.wait()
+            self._link = None
+            tasks.extend(asyncio.all_tasks() - {asyncio.current_task(), *tasks})  # who asks
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

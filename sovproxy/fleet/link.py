@@ -10,14 +10,15 @@ from pydantic import ValidationError
 
 from sovproxy.errors import SovproxyError
 from sovproxy.events.text import clean_text
-from sovproxy.fleet.messages import OwnCatalogue, State
+from sovproxy.fleet.messages import MAX_REQUESTS, OwnCatalogue, OwnRequests, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from sovproxy.atlas.entries import Entries
+    from sovproxy.fleet.messages import OwnRequest
 
 WAIT_SECONDS: Final = 25
 TIMEOUT: Final = httpx.Timeout(WAIT_SECONDS + 15.0, connect=5.0)
@@ -96,6 +97,18 @@ class Link:
         if found.digest != digest:
             raise Unreachable("the entries of the catalogue have changed meanwhile")
         return found
+
+    async def requests(self, clients: Sequence[str]) -> list[OwnRequest]:
+        """What one client asked for under these pseudonyms, newest first. Raises Unreachable."""
+        path = "/api/v1/exceptions/mine"
+        wanted = {"client": list(clients), "limit": MAX_REQUESTS}
+        response = await self._send("GET", path, params=wanted)
+        if not response.is_success:
+            raise Unreachable(_problem(response))
+        try:
+            return OwnRequests.model_validate_json(response.content).items
+        except ValidationError as error:
+            raise Unreachable(f"{path} answered with what does not fit: {_first(error)}") from error
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post JSON, and give the answer's JSON object. Raises Unreachable, Refused, Busy."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from dataclasses import fields
 from typing import Annotated, Final, Literal
+from uuid import UUID  # noqa: TC003  # the models read their annotations
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +36,9 @@ MAX_RESOLUTIONS: Final = 1000
 MAX_POLICY: Final = 256 * 1024
 MAX_POSTED: Final = 200
 """Acknowledgements that a node posts at once."""
+
+MAX_REQUESTS: Final = 50
+"""Requests for exceptions that a node reads of one client, the newest."""
 
 MAX_TIME: Final = 4e9
 """Unix seconds: in the year 2096."""
@@ -213,6 +217,36 @@ class Resolved(BaseModel):
 
     found: Annotated[str, _cleaned(200), StringConstraints(max_length=200)]
     node: Word
+
+
+class OwnRequest(BaseModel):
+    """A request for an exception, as far as its worker is told of it on a prompt.
+
+    `number` is 0 as long as the API has given none. `wanted` is until when it was asked for,
+    `until` until when it was granted; `decided` is when its state changed last. Whatever else the
+    API says is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: UUID
+    number: Number = 0
+    state: Word
+    asked: UtcTime
+    wanted: UtcTime
+    until: UtcTime | None = None
+    decided: UtcTime | None = None
+    service: Word = ""
+    host: Annotated[str, StringConstraints(max_length=253)] = ""
+    message: Annotated[str, _cleaned(500), StringConstraints(max_length=500)] = ""
+
+
+class OwnRequests(BaseModel):
+    """The newest requests of one client, newest first."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    items: Annotated[list[OwnRequest], Field(max_length=MAX_REQUESTS)]
 
 
 class PolicyReport(BaseModel):

@@ -53,6 +53,9 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, message_id: str) -> bool:
+        return f"{message_id}.json" in self._waiting
+
     def put(self, message: Message) -> None:
         """Keep a message; it is on disk when this returns. Raises OutboxFull, OSError."""
         name, data = f"{message.id}.json", _dump(message)

@@ -7,11 +7,13 @@ from the package once.
 from sovproxy.prompt.facts import (
     Ask,
     AskedFacts,
+    AskState,
     GoOn,
     Mishap,
     MishapFacts,
     PromptFacts,
     Recorded,
+    Standing,
 )
 from sovproxy.prompt.goon import REASONS, is_reason
 from sovproxy.prompt.languages import Language, language_for, language_named, languages
@@ -21,6 +23,7 @@ from sovproxy.prompt.problem import Problem, render_problem
 __all__ = [
     "REASONS",
     "Ask",
+    "AskState",
     "AskedFacts",
     "GoOn",
     "Language",
@@ -30,6 +33,7 @@ __all__ = [
     "Problem",
     "PromptFacts",
     "Recorded",
+    "Standing",
     "is_reason",
     "language_for",
     "language_named",

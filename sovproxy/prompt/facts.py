@@ -41,12 +41,40 @@ class Ask:
     ends: Mapping[Span, datetime]
 
 
+class AskState(StrEnum):
+    """How a request for an exception stands, where its worker is told of it."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the worker has asked for already, and what became of it.
+
+    `request` is its id, `number` what people call it by, or empty. `until` is when it ends: as it
+    was granted, else as it was wanted. `decided` is when it was answered, and `message` what was
+    said to the worker: any text.
+    """
+
+    state: AskState
+    request: str
+    asked: datetime
+    until: datetime
+    number: str = ""
+    decided: datetime | None = None
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedFacts:
     """What the page says after a worker asked for an exception.
 
     `service` is the service's name, or empty when it is for the host alone. `number` is what people
     call the request by; empty as long as nobody has given it one, then `request` (its id) is shown.
+    `before` tells that it was asked for before, and that this request stands and no new one.
     """
 
     policy: Policy
@@ -58,6 +86,7 @@ class AskedFacts:
     request: str
     number: str = ""
     again: str = "/"
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +109,7 @@ class PromptFacts:
     `host` is what the client asked for, as it came: it may hold anything. `now` must carry its
     time zone, in which times are shown. `go_on` is only looked at when the verdict warns; without
     `ask` no exception can be asked for on the page.
+    `standing` is what the worker has asked for here already.
     `desk` is the origin that its forms are sent to; empty is the page's own.
     `meeting_place` is the link of a room that is known already, or empty.
     """
@@ -92,6 +122,7 @@ class PromptFacts:
     recorded: Recorded = Recorded()
     go_on: GoOn | None = None
     ask: Ask | None = None
+    standing: Standing | None = None
     meeting_place: str = ""
     desk: str = ""
 

@@ -15,12 +15,12 @@ from markupsafe import Markup
 from sovproxy.decide.words import Action
 from sovproxy.prompt import asking, goon, why
 from sovproxy.prompt.colours import readable_on
-from sovproxy.prompt.facts import Mishap
+from sovproxy.prompt.facts import AskState, Mishap
 from sovproxy.prompt.headers import Headers, page_headers
 from sovproxy.prompt.languages import languages, mark
 from sovproxy.prompt.reply import Use, make_reply, room_host, use_of
 from sovproxy.prompt.sentences import in_whose_hands
-from sovproxy.prompt.shown import safe_link, safe_path, show_host
+from sovproxy.prompt.shown import printable, safe_link, safe_path, show_host
 from sovproxy.prompt.texts import contact_of, pick
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def render_asked(facts: AskedFacts, language: Language) -> Page:
         "number": facts.number,
         "request": facts.request,
         "until": facts.until,
+        "before": facts.before,
         "again": safe_path(facts.again) or "/",
         "now": facts.now,
     }
@@ -198,9 +199,14 @@ def _go_on(facts: PromptFacts) -> dict[str, object]:
 
 
 def _ask(facts: PromptFacts) -> dict[str, object]:
-    """The form for asking an exception, if its address stays on the origin."""
-    offer = facts.ask if facts.ask and safe_path(facts.ask.action) else None
-    return {"ask": offer, "asking": asking}
+    """What was asked for already, and the form for asking, if its address stays on the origin.
+
+    There is no second form while an answer is awaited, nor for what was granted.
+    """
+    standing = facts.standing
+    is_over = standing is None or standing.state in {AskState.REFUSED, AskState.REVOKED}
+    offer = facts.ask if is_over and facts.ask and safe_path(facts.ask.action) else None
+    return {"ask": offer, "asking": asking, "standing": standing, "printable": printable}
 
 
 def _gist(facts: PromptFacts, language: Language) -> Gist:

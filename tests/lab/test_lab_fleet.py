@@ -8,14 +8,12 @@ import pytest
 
 from sovproxy.usecases.access.tokens import Role
 from tests.lab.apis import Api
-from tests.lab.clients import NAVIGATION, TOKEN, connect, curl, read_all
+from tests.lab.clients import connect, read_all
+from tests.lab.people import ASK, GO_ON, Person, join
 from tests.lab.proxies import wait_until
 from tests.lab.world import make_world
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
-
-GO_ON = "/.well-known/sovproxy/go-on"
-ASK = "/.well-known/sovproxy/ask"
 
 
 @pytest.fixture(scope="module")
@@ -34,45 +32,6 @@ def api(tmp_path_factory, world):
 @pytest.fixture(scope="module")
 def nodes(start_shared_proxy, api, world):
     return [join(start_shared_proxy, api, world, name) for name in ("paris", "lyon")]
-
-
-def join(start, api, world, name, **more):
-    """Start a node that belongs to the API's fleet, and wait until it knows what is in force."""
-    settings = {"SOVPROXY_NODE": name, "SOVPROXY_TUNNEL_GRACE": "1"}
-    proxy = start(world, settings=settings, enrol=api.enrol, **more)
-    api.wait_for_node(name, current=True)
-    return proxy
-
-
-class Person:
-    """Somebody at one address, who can come in through any node."""
-
-    def __init__(self, me, origin, host, authority) -> None:
-        self.me, self.host, self.authority = me, host, authority
-        self.base = f"https://{host}:{origin.port}"
-
-    def open(self, proxy, *arguments, path="/", trust=None):
-        return curl(proxy, self.base + path, *arguments, me=self.me, trust=trust)
-
-    def passes(self, proxy) -> bool:
-        return self.open(proxy, trust=self.authority.certificate).status == 200
-
-    def rule(self, proxy) -> str:
-        """The rule that stops a script of this person."""
-        return self.open(proxy, "-H", "x-requested-with: me").problem["rule"]
-
-    def post(self, proxy, path, **form):
-        fields = [("--data-urlencode", f"{name}={value}") for name, value in form.items()]
-        flat = [part for field in fields for part in field]
-        return self.open(proxy, *flat, *NAVIGATION, "-H", "Accept-Language: en", path=path)
-
-    def asking_token(self, proxy) -> str:
-        """The token of the form for asking: the last one on the prompt."""
-        return TOKEN.findall(self.open(proxy).text)[-1]
-
-    def ask(self, proxy, why, token=None):
-        form = {"token": self.asking_token(proxy) if token is None else token, "why": why}
-        return self.post(proxy, ASK, part="guest", until="week", **form)
 
 
 @pytest.fixture

@@ -110,6 +110,16 @@ def test_without_a_number_the_request_is_told_by_its_id(world):
     assert "kept here and passed on" in html
 
 
+@pytest.mark.parametrize("language", languages(), ids=lambda language: language.code)
+def test_who_asked_before_is_told_that_the_first_request_stands(world, language):
+    first = render_asked(asked(world), language).html.decode()
+    again = render_asked(asked(world, before=True), language).html.decode()
+    told = language.say("You have asked for this already")
+    assert told not in first
+    assert f"<h1>{told}</h1>" in again
+    assert language.say("Number %(number)s", number="12") in again
+
+
 def test_hostile_names_and_paths_stay_harmless(world):
     facts = asked(world, service="", host=HOSTILE, again="//evil.example")
     html = render_asked(facts, language_named("fr")).html.decode()

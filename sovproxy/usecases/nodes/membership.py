@@ -7,13 +7,13 @@ import logging
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sovproxy.atlas.carried import carried_digest, remove_carried, write_carried
 from sovproxy.decide.exceptions import Exceptions
 from sovproxy.events.event import new_id
 from sovproxy.fleet.directory import Directory
-from sovproxy.fleet.follower import ACKNOWLEDGEMENT, EXCEPTION, RESOLUTION, Follower, NodeSide
+from sovproxy.fleet.follower import ACKNOWLEDGEMENT, RESOLUTION, Follower, NodeSide
 from sovproxy.fleet.kept import Known, load_known
 from sovproxy.fleet.link import Link
 from sovproxy.fleet.messages import CatalogueReport, DataReport, Heartbeat, PolicyReport
@@ -22,12 +22,13 @@ from sovproxy.fleet.quota import Quota
 from sovproxy.policy.applied import read_applied, remove_applied, write_applied
 from sovproxy.usecases.access.tokens import read_token
 from sovproxy.usecases.nodes.backlog import backlog_of
+from sovproxy.usecases.nodes.own_requests import OwnRequests
+from sovproxy.usecases.nodes.placing import Placing
 from sovproxy.usecases.upkeep.resources import resident_bytes
 from sovproxy.usecases.worker.acknowledging import is_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from concurrent.futures import Future
     from pathlib import Path
 
     from sovproxy.events.delivery import Delivery
@@ -77,7 +78,6 @@ class Member:
         self._shared: dict[tuple[str, str], float] = {}
         self._common: Common | None = None
         self._answered: set[str] = set()
-        self._asked = Quota(MAX_ASKED)
         self.directory = Directory(folder / "directory", judge.policy.retention_days)
         outbox = Outbox(folder / "outbox")
         state_file = folder / "state.json"
@@ -95,6 +95,8 @@ class Member:
         )
         self.outbox = outbox
         self.follower = Follower(side, known)
+        self.requests = OwnRequests(self.follower.requests)
+        self.placing = Placing(outbox, self.follower, Quota(MAX_ASKED), counters)
         if known.version:
             self._obey(known)
 
@@ -127,16 +129,6 @@ class Member:
             self.follower.send(Message(ACKNOWLEDGEMENT, message_id, body))
         except (OutboxFull, OSError) as error:
             log.warning("an acknowledgement holds at this node only: %s", error)
-
-    def ask(self, request_id: str, body: dict[str, Any]) -> Future[dict[str, Any]]:
-        """Ask for an exception; the future has the API's answer, when it comes.
-
-        The same id asks once. Raises OutboxFull, OSError.
-        """
-        if not self._asked.take(str(body.get("client", "")), request_id):
-            raise OutboxFull(f"this client has asked {MAX_ASKED} times within a day")
-        self._counters.requests += 1
-        return self.follower.send(Message(EXCEPTION, request_id, {"id": request_id, **body}))
 
     # -- in the follower's thread ---------------------------------------------------------------
 

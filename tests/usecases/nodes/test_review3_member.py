@@ -47,7 +47,9 @@ def test_a_revoked_exception_ends_even_if_no_key_can_be_written(node, monkeypatc
 
 
 def ask(node, client, request_id=None):
-    return node.member.ask(request_id or str(new_id()), {"client": client, "reason": "They invite"})
+    request_id = request_id or str(new_id())
+    wish = {"host": f"{request_id}.example", "until": "2090-01-01T00:00:00Z"}
+    return node.member.placing.place(request_id, {"client": client, "reason": "They invite"} | wish)
 
 
 def test_one_client_cannot_fill_what_waits_for_the_api(node):
