@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
 from sovproxy_addons.ending import Ending  # type: ignore[import-not-found]  # see pyproject: addons/
 from sovproxy_addons.gate import Gate  # type: ignore[import-not-found]
 from sovproxy_addons.limits import Limits, Progress  # type: ignore[import-not-found]
 
 from sovproxy.errors import SovproxyError
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.usecases.nodes.node import Node
 from sovproxy.usecases.upkeep.notifying import notifier_of
 
@@ -36,11 +35,11 @@ def _addons() -> list[object]:
     """What stands in a connection's way, in the order in which it meets it."""
     notifier = notifier_of()
     try:
-        settings = Settings()
+        settings = read_settings()
         node = Node(settings)
         limits = Limits(settings.limits, node.counters)
         return [limits, Gate(node), Progress(limits), Ending(limits, notifier)]
-    except (SovproxyError, ValidationError, OSError) as error:
+    except (SovproxyError, OSError) as error:
         log.error("sovproxy cannot start:\n%s", error)  # noqa: TRY400 - ends mitmdump; no bug of ours
         return [ClosedGate()]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -22,9 +24,36 @@ from sovproxy.errors import SovproxyError
 from sovproxy.limits import Limits
 from sovproxy.receivers import Receiver, distinct
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 
 class UnusableConfig(SovproxyError):
     """The file that SOVPROXY_CONFIG names cannot be read, or is no TOML."""
+
+
+def _base_url(text: str) -> str:
+    """A URL that paths are added to, or nothing. Raises ValueError."""
+    if text and not _is_base_url(text):
+        wanted = "an address with http:// or https:// and without query is wanted"
+        raise ValueError(f"{wanted}, such as https://sovproxy.example")
+    return text
+
+
+def _is_base_url(text: str) -> bool:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_bare = not (parts.username or parts.password or "?" in text or "#" in text)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_bare
+
+
+BaseUrl = Annotated[str, Field(max_length=300), AfterValidator(_base_url)]
+"""`http://…` or `https://…` with a host, perhaps a port and a path; empty for none."""
 
 
 def default_data_dir() -> Path:
@@ -42,7 +71,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
-        toml_file=os.environ.get("SOVPROXY_CONFIG"),
+        toml_file=os.environ.get("SOVPROXY_CONFIG") or None,
     )
 
     data_dir: Path = Field(
@@ -133,9 +162,8 @@ class Settings(BaseSettings):
         " decrypted; empty: public ones.",
     )
 
-    fleet_url: str = Field(
+    fleet_url: BaseUrl = Field(
         default="",
-        pattern=r"^$|^https?://",
         description="URL of the admin API for a node on another machine; empty: this machine's.",
     )
     fleet_ca_file: Path | None = Field(
@@ -144,6 +172,7 @@ class Settings(BaseSettings):
     )
     forward: Annotated[tuple[Receiver, ...], AfterValidator(distinct)] = Field(
         default=(),
+        examples=[[{"kind": "file", "name": "siem", "path": "/var/log/sovproxy.jsonl"}]],
         description="Receivers that events are forwarded to: a `[[forward]]` each in the file; "
         "their fields are in [siem.md](siem.md).",
     )
@@ -151,7 +180,7 @@ class Settings(BaseSettings):
         default=False, description="Whether this machine reads `/metrics` without a token."
     )
 
-    public_url: str = Field(
+    public_url: BaseUrl = Field(
         default="",
         description="URL under which people reach API and console; empty: as this machine does.",
     )
@@ -176,6 +205,7 @@ class Settings(BaseSettings):
     )
     oidc_roles: dict[str, list[str]] = Field(
         default={},
+        examples=[{"analyst": ["siret=11002001300097"]}],
         description='Claims that give a role: `{"analyst": ["siret=11002001300097"]}`.',
     )
 
@@ -192,6 +222,7 @@ class Settings(BaseSettings):
     )
     visio_email_domains: tuple[str, ...] = Field(
         default=(),
+        examples=[["ministere.example"]],
         description="Domains of workers' addresses: then a room belongs to the worker, by the"
         " address that the extension's managed setting `email` holds.",
     )
@@ -203,6 +234,7 @@ class Settings(BaseSettings):
 
     limits: Limits = Field(
         default=Limits(),
+        examples=[{"connections": 2048}],
         description="How much is taken on: a `[limits]` in the file, or one variable each, such as"
         " `SOVPROXY_LIMITS__CONNECTIONS`; they are listed in [running.md](running.md).",
     )
@@ -282,8 +314,19 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file that SOVPROXY_CONFIG names."""
-        _ = dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, _file_source(settings_cls))
+        _ = env_settings, dotenv_settings, file_secret_settings
+        return (init_settings, _Environment(settings_cls), _file_source(settings_cls))
+
+
+class _Environment(EnvSettingsSource):
+    """The environment; what is no JSON where JSON is wanted is refused by name, as all else is."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401  # pydantic's types
+        """The value, or its text if that is no JSON: no such field takes a text."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
+            return value
 
 
 def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:

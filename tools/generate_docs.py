@@ -172,6 +172,10 @@ def settings_page() -> str:
     """The table of settings."""
     rows = ["# Settings", "", (Settings.__doc__ or "").strip(), ""]
     rows += ["A TOML file that `SOVPROXY_CONFIG` names holds the same keys in lower case.", ""]
+    rows += [
+        "A command that finds a setting it cannot use says which, and ends with exit code 2; with"
+    ]
+    rows += ["3 if the file itself cannot be read.", ""]
     rows += ["| variable | without it | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default_factory or field.default is None else f"`{field.default}`"

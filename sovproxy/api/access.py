@@ -14,6 +14,7 @@ from sovproxy.api.problems import ApiProblem
 from sovproxy.api.services import Services, ServicesDep  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.api.signing_in import address_of, record_failure
 from sovproxy.limits import network
+from sovproxy.store.database import StoreUnavailable
 from sovproxy.usecases.access.sessions import find_session
 from sovproxy.usecases.access.tokens import Principal, Role, authenticate
 
@@ -142,7 +143,17 @@ def principal_or_none(
     return session.principal if session else None
 
 
-CallerDep = Annotated[Principal | None, Depends(principal_or_none)]
+def known_caller(
+    request: Request, services: ServicesDep, credentials: Credentials
+) -> Principal | None:
+    """As `principal_or_none`, and nobody while the store cannot say who it is."""
+    try:
+        return principal_or_none(request, services, credentials)
+    except StoreUnavailable:
+        return None
+
+
+CallerDep = Annotated[Principal | None, Depends(known_caller)]
 
 
 def access_rows(routers: Iterable[APIRouter]) -> list[tuple[str, str, frozenset[Role] | None]]:

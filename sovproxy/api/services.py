@@ -16,6 +16,7 @@ from sovproxy.events.pseudonym import Pseudonyms  # noqa: TC001  # FastAPI reads
 from sovproxy.store.database import Store  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.access.audit_chain import AuditWatch  # noqa: TC001  # as above
 from sovproxy.usecases.access.oidc import Provider  # noqa: TC001  # FastAPI reads annotations
+from sovproxy.usecases.access.remembering import Remembered
 from sovproxy.usecases.access.workers import WorkerKeys  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.ca.state import State  # noqa: TC001  # FastAPI reads annotations
 from sovproxy.usecases.policy.bundles import Bundles  # noqa: TC001  # FastAPI reads annotations
@@ -63,8 +64,8 @@ class Services:
     `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console. `workers`
-    knows the tokens that nodes sign for workers. `visio` makes rooms for them, where it is set up;
-    `audit_watch` checks the audit's chain. `papers` writes the papers of the processing.
+    knows the tokens that nodes sign for workers. `scrapers` remembers who read `/metrics`
+    lately. `visio` makes rooms for workers, where it is set up; `audit_watch` checks the audit's chain. `papers` writes the papers of the processing.
     `ca_state` tells how the CA of this machine's node stands, if it has one.
     """
 
@@ -89,6 +90,7 @@ class Services:
     measures: Measures = field(default_factory=Measures)
     atlas: Callable[[], Atlas] = load_atlas
     metrics_open: bool = False
+    scrapers: Remembered = field(default_factory=Remembered)
     policy: Callable[[], tuple[str, str]] = lambda: ("", "")
     workers: WorkerKeys | None = None
     audit_watch: AuditWatch | None = None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sovproxy.cli.exits import or_exit
-from sovproxy.settings import Settings
+from sovproxy.cli.exits import or_exit, settings_or_exit
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access import accounts
 from sovproxy.usecases.access.accounts import AccountProblem
@@ -77,7 +77,7 @@ def link(login: LoginArgument) -> None:
 
 def _with_store[T](use: Callable[[Store], T]) -> T:
     def opened() -> T:
-        with closing(open_store(Settings().effective_store_url)) as store:
+        with closing(open_store(read_settings().effective_store_url)) as store:
             return use(store)
 
     return or_exit(opened)
@@ -99,7 +99,7 @@ def _user() -> Principal:
 
 
 def _link(code: str) -> str:
-    settings = Settings()
+    settings = settings_or_exit()
     base = (settings.public_url or settings.api_url).rstrip("/")
     return f"{base}/console/link?code={code}"
 

@@ -13,7 +13,7 @@ import typer
 
 from sovproxy.cli.exits import FINDINGS, or_exit
 from sovproxy.cli.looks import caller
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.audit import all_entries
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.audit_chain import check, check_export, read_anchor, read_anchors
@@ -61,7 +61,7 @@ def _checked(given: list[str], file: Path | None) -> Checked:
     anchors = [one for text in given for one in _anchors(text)]
     if file:
         return check_export(file, anchors)
-    settings = Settings()
+    settings = read_settings()
     if settings.audit_anchors_file.exists():
         anchors += read_anchors(settings.audit_anchors_file)
     with closing(open_store(settings.effective_store_url)) as store:
@@ -85,7 +85,7 @@ def _told(found: Checked) -> str:
 
 
 def _export() -> None:
-    with closing(open_store(Settings().effective_store_url)) as store:
+    with closing(open_store(read_settings().effective_store_url)) as store:
         record_act(store, caller(), Act.EXPORT, {"of": "audit", "format": "jsonl"})
         with all_entries(store) as (_, entries):
             for entry in entries:

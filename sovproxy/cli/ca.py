@@ -15,9 +15,8 @@ from sovproxy.ca.certificates import common_name
 from sovproxy.ca.keys import KeyKind
 from sovproxy.ca.requests import read_requests
 from sovproxy.ca.wanted import catalogue_bounds
-from sovproxy.cli.exits import FINDINGS, OK, USAGE, or_exit
+from sovproxy.cli.exits import FINDINGS, OK, USAGE, or_exit, settings_or_exit
 from sovproxy.events.files import replace_private
-from sovproxy.settings import Settings
 from sovproxy.usecases.ca import life
 from sovproxy.usecases.ca.folder import CaFolder, read_bounded
 from sovproxy.usecases.ca.passphrase import known_passphrase, read_passphrase
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sovproxy.ca.wanted import Wanted
+    from sovproxy.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -69,7 +69,7 @@ def init(
     With --root only a root is made, in that folder: on a machine that stays offline. The passphrase
     comes from --passphrase-file, the settings, or is asked for.
     """
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     now = datetime.now(UTC)
     folder = CaFolder(root) if root else CaFolder.of(settings)
     wanted, bounds = None, None
@@ -145,7 +145,7 @@ def sign(
 
     Only names and key are taken from a request; bounds, path length and time are set here.
     """
-    settings, folder = or_exit(Settings), CaFolder(root)
+    settings, folder = settings_or_exit(), CaFolder(root)
     asked = or_exit(lambda: read_requests(read_bounded(requests), requests))
     names = sorted(names_in(one.scope for one in asked))
     if not yes:
@@ -174,7 +174,7 @@ def install(
 
 
 def _wanted() -> tuple[Settings, Wanted]:
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     judge = or_exit(lambda: Judge(settings))
     return settings, wanted_by(judge, datetime.now(UTC))
 

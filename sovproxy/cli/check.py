@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sovproxy.cli.exits import FINDINGS, USAGE, or_exit
+from sovproxy.cli.exits import FINDINGS, USAGE, or_exit, settings_or_exit
 from sovproxy.decide.exceptions import Exceptions
-from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.worker.exceptions import in_force
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sovproxy.decide.describe import Json
+    from sovproxy.settings import Settings
 
 
 app = typer.Typer(add_completion=False)
@@ -50,7 +50,7 @@ def check(
     Needs no network: nothing is resolved, nothing is asked. Exit code 1 when something is no
     destination.
     """
-    settings = or_exit(lambda: Settings(policy=policy) if policy else Settings())
+    settings = settings_or_exit(**{"policy": policy} if policy else {})
     judge = or_exit(lambda: Judge(settings))
     if group and group not in {item.id for item in judge.policy.groups}:
         known = ", ".join(item.id for item in judge.policy.groups) or "none"

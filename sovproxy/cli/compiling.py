@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sovproxy.cli.exits import USAGE, or_exit
+from sovproxy.cli.exits import USAGE, or_exit, settings_or_exit
 from sovproxy.enforce.browser_policies import Installation, chromium_policy, firefox_policy
-from sovproxy.settings import Settings
 from sovproxy.usecases.policy.bundles import key_set, load_key
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def _choices(given: list[str] | None, *noticing: bool) -> dict[str, Any]:
 
 
 def _installation(api: str, package: str, extension_id: str = "") -> Installation:
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     for name, value in (("--api", api or settings.api_url), ("the package's address", package)):
         if not _WEB.fullmatch(value):
             _refuse(f"{name}: an address such as https://sovproxy.example is wanted, got {value!r}")

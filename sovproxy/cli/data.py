@@ -10,18 +10,15 @@ from pathlib import Path  # noqa: TC003 - typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 
 from sovproxy.atlas.databases import Databases, Outcome, Status
+from sovproxy.cli.exits import FAILURE, FINDINGS, OK, USAGE, settings_or_exit
 from sovproxy.errors import UnusableDatabase
-from sovproxy.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sovproxy.atlas.mmdb_schema import Kind
-
-OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 
 app = typer.Typer(
     add_completion=False,
@@ -112,15 +109,7 @@ def rollback(*, kind: OneKind = None, as_json: Json = False) -> None:
 
 
 def _databases() -> Databases:
-    try:
-        return Databases.of(Settings())
-    except ValidationError as error:
-        problems = "; ".join(f"{_field(item['loc'])}: {item['msg']}" for item in error.errors())
-        _stop(f"the settings are not valid: {problems}", USAGE)
-
-
-def _field(loc: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, loc)) or "settings"
+    return Databases.of(settings_or_exit())
 
 
 def _kind(kind: Which | None) -> Kind | None:

@@ -28,7 +28,7 @@ from sovproxy.cli.looks import record_look
 from sovproxy.errors import SovproxyError
 from sovproxy.events.export import ExportFormat  # noqa: TC001  # Typer reads annotations
 from sovproxy.events.text import clean_text, visible
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.store.queries import arrived_after, last_arrival
 from sovproxy.usecases.access.auditing import Act
@@ -162,7 +162,7 @@ def _value(name: str, values: list[str]) -> list[str] | datetime | str:
 @contextmanager
 def _open_store() -> Iterator[Store]:
     """The local store. Ctrl-C and a reader that went away (`| head`) are good endings."""
-    store = or_exit(lambda: open_store(Settings().effective_store_url))
+    store = or_exit(lambda: open_store(read_settings().effective_store_url))
     try:
         yield store
         sys.stdout.flush()

@@ -15,7 +15,7 @@ from sovproxy.cli.exits import USAGE, or_exit
 from sovproxy.cli.looks import caller
 from sovproxy.decide.exceptions import Scope  # Typer reads annotations
 from sovproxy.events.text import visible
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.auditing import Act, record_act
 from sovproxy.usecases.policy.judging import Judge
@@ -74,7 +74,7 @@ def grant(
     as_json: JsonOption = False,
 ) -> None:
     """Grant what waits. Nodes know it within two seconds."""
-    max_days = or_exit(lambda: Judge(Settings())).policy.exception_days
+    max_days = or_exit(lambda: Judge(read_settings())).policy.exception_days
     now = datetime.now(UTC)
     until = now + timedelta(hours=min(hours, 24 * 400)) if hours else None
     body = _read(lambda: GrantInput(until=until, scope=scope, message=message))
@@ -122,7 +122,7 @@ def _read[T](make: Callable[[], T]) -> T:
 
 def _with_store[T](use: Callable[[Store], T]) -> T:
     def opened() -> T:
-        with closing(open_store(Settings().effective_store_url)) as store:
+        with closing(open_store(read_settings().effective_store_url)) as store:
             return use(store)
 
     return or_exit(opened)

@@ -59,7 +59,8 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     name="sovproxy",
-    help="Judge outbound traffic by jurisdiction, and show the way to the sovereign tool.",
+    help="Judge outbound traffic by jurisdiction, and show the way to the sovereign tool.\n\n"
+    "Exit codes: 0 done, 1 something was found, 2 a bad command line or setting, 3 it failed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -6,9 +6,8 @@ import os
 
 import typer
 
-from sovproxy.cli.exits import or_exit
+from sovproxy.cli.exits import or_exit, settings_or_exit
 from sovproxy.events.files import make_private_folder
-from sovproxy.settings import Settings
 from sovproxy.usecases.ca.folder import ensure_confdir
 from sovproxy.usecases.upkeep.running import node_command
 
@@ -21,7 +20,7 @@ def node() -> None:
 
     It takes the place of this process: whoever keeps it running, such as systemd, sees the proxy.
     """
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     or_exit(lambda: make_private_folder(settings.data_dir))
     or_exit(lambda: ensure_confdir(settings.ca_confdir))
     command = node_command(settings)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy import make_url
 
-from sovproxy.cli.exits import FINDINGS, or_exit
+from sovproxy.cli.exits import FINDINGS, or_exit, settings_or_exit
 from sovproxy.events.text import visible
 from sovproxy.papers.checks import check as find
 from sovproxy.papers.compose import compose
@@ -20,7 +20,6 @@ from sovproxy.papers.markdown import finding_json, to_json, to_markdown
 from sovproxy.papers.page import to_html
 from sovproxy.papers.particulars import first_text
 from sovproxy.papers.texts import PaperKind, PaperLanguage, words
-from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.papers import Papers
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from sovproxy.papers.checks import Finding
     from sovproxy.papers.compose import Paper
     from sovproxy.papers.facts import Facts
+    from sovproxy.settings import Settings
     from sovproxy.store.database import Store
 
 
@@ -144,7 +144,7 @@ def init(
 
     An existing file stays as it is (exit code 3).
     """
-    path = file or or_exit(Settings).particulars_file
+    path = file or settings_or_exit().particulars_file
     or_exit(lambda: _create(path, first_text()))
     typer.echo(f"{path}: fill it in, then look at `sovproxy papers check`")
 
@@ -182,7 +182,7 @@ def _counted(paper: Paper) -> str:
 
 def _facts() -> Facts:
     """What papers are made from, here and now; what is wrong is said, with exit code 3."""
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     judge = or_exit(lambda: Judge(settings))
     store = or_exit(lambda: _open_store(settings))
     try:

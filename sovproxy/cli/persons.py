@@ -12,7 +12,7 @@ from sovproxy.cli.exits import or_exit
 from sovproxy.cli.looks import caller
 from sovproxy.events.pseudonym import Pseudonyms
 from sovproxy.fleet.directory import Directory
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.worker import persons
@@ -65,7 +65,7 @@ def forget(clients: Clients) -> None:
     """
 
     def forgotten() -> int:
-        settings = Settings()
+        settings = read_settings()
         folder = settings.data_dir / "node"
         days = Judge(settings).policy.retention_days
         keys = Pseudonyms(folder / "pseudonym-keys.json", days)
@@ -76,7 +76,7 @@ def forget(clients: Clients) -> None:
 
 def _with_store[T](use: Callable[[Store], T]) -> T:
     def opened() -> T:
-        with closing(open_store(Settings().effective_store_url)) as store:
+        with closing(open_store(read_settings().effective_store_url)) as store:
             return use(store)
 
     return or_exit(opened)

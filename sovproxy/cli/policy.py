@@ -11,20 +11,18 @@ import typer
 
 from sovproxy.atlas.follow import CatalogueFolder
 from sovproxy.cli import policy_life
+from sovproxy.cli.exits import FAILURE, FINDINGS, settings_or_exit
 from sovproxy.errors import InvalidFile, Problem
 from sovproxy.policy.fields import read_instant
 from sovproxy.policy.known import Known
 from sovproxy.policy.load import Checked, check_policy, find_policy, profile_names, read_bytes
-from sovproxy.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sovproxy.decide.policy import Rule
     from sovproxy.policy.schema import RuleText
-
-FINDINGS = 1
-FAILURE = 3
+    from sovproxy.settings import Settings
 
 _SHOWN = 500
 
@@ -35,12 +33,12 @@ policy_life.register(app)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
-def known_names() -> Known:
+def known_names(settings: Settings) -> Known:
     """What policies may name, from the shipped catalogue and the admin's own (settings).
 
     Raises InvalidFile.
     """
-    return Known.of_atlas(CatalogueFolder.of(Settings()).load())
+    return Known.of_atlas(CatalogueFolder.of(settings).load())
 
 
 @app.command()
@@ -84,7 +82,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the rules in their order, each with the action in force."""
-    name = source or Settings().policy
+    name = source or settings_or_exit().policy
     moment = _moment(at)
     try:
         if original:
@@ -100,8 +98,9 @@ def show(
 
 
 def _known_or_exit() -> Known:
+    settings = settings_or_exit()
     try:
-        return known_names()
+        return known_names(settings)
     except InvalidFile as error:
         typer.echo("The catalogue is refused:", err=True)
         _refuse(error.problems, FAILURE)

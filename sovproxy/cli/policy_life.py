@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sovproxy.cli.exits import FAILURE, FINDINGS, OK, USAGE, or_exit
+from sovproxy.cli.exits import FAILURE, FINDINGS, OK, USAGE, or_exit, settings_or_exit
 from sovproxy.errors import InvalidFile, SovproxyError
 from sovproxy.events.text import visible
 from sovproxy.policy.applied import MAX_TEXT_BYTES
 from sovproxy.policy.compare import compare
 from sovproxy.policy.load import find_policy, read_bytes
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.tokens import Principal, command_line
 from sovproxy.usecases.policy.judging import Judge
@@ -132,7 +132,7 @@ def register(app: typer.Typer) -> None:
 @contextmanager
 def _store() -> Iterator[Store]:
     """The store of this installation; errors become exit codes."""
-    store = or_exit(lambda: open_store(Settings().effective_store_url))
+    store = or_exit(lambda: open_store(read_settings().effective_store_url))
     try:
         yield store
     except (InvalidFile, NoSuchVersion) as error:
@@ -147,7 +147,7 @@ def _store() -> Iterator[Store]:
 
 @contextmanager
 def _desk() -> Iterator[PolicyDesk]:
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     with _store() as store:
         desk = PolicyDesk(store, Judge(settings), settings.data_dir)
         desk.keep_in_step()

@@ -6,13 +6,13 @@ import logging
 import shlex
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 
-from sovproxy.cli.exits import FAILURE, or_exit
+from sovproxy.cli.exits import FAILURE, or_exit, settings_or_exit
 from sovproxy.errors import SovproxyError
 from sovproxy.events.files import make_private_folder
-from sovproxy.settings import Settings
 from sovproxy.store.database import open_store
 from sovproxy.usecases.access.accounts import first_link
 from sovproxy.usecases.access.tokens import ensure_node_token
@@ -20,6 +20,9 @@ from sovproxy.usecases.ca.folder import ensure_confdir
 from sovproxy.usecases.policy.judging import Judge
 from sovproxy.usecases.upkeep.notifying import notifier_of
 from sovproxy.usecases.upkeep.running import Supervisor, processes_of
+
+if TYPE_CHECKING:
+    from sovproxy.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -32,7 +35,7 @@ def run() -> None:
     finished or had their time; a second one ends it at once.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     or_exit(lambda: make_private_folder(settings.data_dir))
     judge = or_exit(lambda: Judge(settings))  # refuse a bad policy or catalogue before starting
     code = or_exit(lambda: _prepare(settings))

@@ -6,8 +6,7 @@ import typer
 
 from sovproxy.api.serving import serve
 from sovproxy.api.start import app_of
-from sovproxy.cli.exits import or_exit
-from sovproxy.settings import Settings
+from sovproxy.cli.exits import or_exit, settings_or_exit
 from sovproxy.usecases.upkeep.notifying import notifier_of
 
 app = typer.Typer(add_completion=False)
@@ -17,5 +16,5 @@ app = typer.Typer(add_completion=False)
 def api() -> None:
     """Serve the admin API alone (`sovproxy run` starts it beside the proxy)."""
     notifier = notifier_of()
-    settings = or_exit(Settings)
+    settings = settings_or_exit()
     serve(or_exit(lambda: app_of(settings)), settings, notifier)

@@ -13,7 +13,7 @@ import typer
 
 from sovproxy.cli.exits import or_exit
 from sovproxy.events.text import visible
-from sovproxy.settings import Settings
+from sovproxy.settings_reading import read_settings
 from sovproxy.store.database import open_store
 from sovproxy.store.times import from_microseconds
 from sovproxy.usecases.access import tokens
@@ -65,7 +65,7 @@ def revoke(token_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 def _with_store[T](use: Callable[[Store], T]) -> T:
     def opened() -> T:
-        with closing(open_store(Settings().effective_store_url)) as store:
+        with closing(open_store(read_settings().effective_store_url)) as store:
             return use(store)
 
     return or_exit(opened)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,8 @@ from sqlalchemy import event as sqlalchemy_event
 from sovproxy.api.access import access_rows
 from sovproxy.api.app import ROUTERS
 from sovproxy.store import database
+from sovproxy.usecases.access import tokens
+from sovproxy.usecases.access.remembering import MAX_REMEMBERED, REMEMBERED_FOR
 from sovproxy.usecases.access.tokens import Role
 
 if TYPE_CHECKING:
@@ -133,3 +137,70 @@ def test_every_route_that_needs_the_store_says_503_and_how_long_to_wait(
 
 def _raise_io_error(*_args):
     raise database.StoreUnavailable("the store cannot be used now: disk I/O error")
+
+
+def test_a_scraper_goes_on_reading_metrics_while_the_store_is_away(serve, services, assert_problem):
+    server = serve()
+    known, new = server.as_role(Role.AUDITOR), server.as_role(Role.AUDITOR)
+    assert server.client.get("/metrics", headers=known).status_code == 200
+    with _away(services):
+        answer = server.client.get("/metrics", headers=known)
+        assert answer.status_code == 200
+        assert "sovproxy_store_up 0.0" in answer.text
+        assert_problem(server.client.get("/metrics", headers=new), 503, "store-unavailable")
+        assert_problem(server.client.get("/api/v1/version", headers=known), 503)
+
+
+def test_what_is_remembered_of_a_scraper_ends(serve, services, assert_problem):
+    """After a day, when the store says no, and when others came since."""
+    moment = [datetime(2026, 11, 23, tzinfo=UTC)]
+    server = serve(clock=lambda: moment[0])
+    kept, revoked = server.as_role(Role.ADMIN), server.as_role(Role.ADMIN)
+    others = [server.as_role(Role.ADMIN) for _ in range(MAX_REMEMBERED - 1)]
+    workers = [server.as_role(Role.WORKER) for _ in range(MAX_REMEMBERED)]
+    for headers in (kept, revoked):
+        assert server.client.get("/metrics", headers=headers).status_code == 200
+    tokens.revoke_token(services.store, revoked["authorization"].split("_")[1])
+    assert_problem(server.client.get("/metrics", headers=revoked), 401)
+    for headers in workers:
+        assert_problem(server.client.get("/metrics", headers=headers), 403)
+    with _away(services):
+        assert_problem(server.client.get("/metrics", headers=revoked), 503)
+        assert server.client.get("/metrics", headers=kept).status_code == 200
+        moment[0] += REMEMBERED_FOR
+        assert_problem(server.client.get("/metrics", headers=kept), 503)
+        moment[0] -= timedelta(hours=1)
+        assert server.client.get("/metrics", headers=kept).status_code == 200
+    for headers in others:
+        assert server.client.get("/metrics", headers=headers).status_code == 200
+    with _away(services):
+        assert server.client.get("/metrics", headers=kept).status_code == 200
+    assert server.client.get("/metrics", headers=server.as_role(Role.ADMIN)).status_code == 200
+    with _away(services):
+        assert_problem(server.client.get("/metrics", headers=kept), 503)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer sov_0123456789abcdef_" + "x" * 43},
+        {"authorization": "Bearer no-token"},
+        {"cookie": "sovproxy_session=" + "x" * 43},
+    ],
+)
+def test_health_says_failing_whatever_the_caller_shows(serve, services, headers):
+    server = serve()
+    with _away(services):
+        answer = server.client.get("/api/v1/health", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+    assert answer.json()["store"] == {"ok": False, "problem": "the store cannot be used now"}
+
+
+@contextmanager
+def _away(services):
+    engine = services.store._engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", _raise_io_error)
+    try:
+        yield
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", _raise_io_error)

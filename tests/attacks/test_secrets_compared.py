@@ -36,6 +36,7 @@ PUBLIC = {
 }
 MUST = {
     "sovproxy/usecases/access/tokens.py": "the secret of a token",
+    "sovproxy/usecases/access/remembering.py": "tokens that are remembered",
     "sovproxy/usecases/access/second_factor.py": "codes",
     "sovproxy/usecases/access/oidc.py": "the browser of a sign-in",
     "sovproxy/usecases/access/oidc_tokens.py": "the nonce",

@@ -160,4 +160,4 @@ def test_settings_that_are_not_valid_exit_2(run, monkeypatch):
     monkeypatch.setenv("SOVPROXY_PROXY_PORT", "many")
     result = run("status")
     assert result.exit_code == 2
-    assert "proxy_port" in result.stderr
+    assert "setting SOVPROXY_PROXY_PORT: " in result.stderr

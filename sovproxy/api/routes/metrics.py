@@ -25,7 +25,9 @@ _ANYBODY_HERE = Principal("", "metrics", Role.AUDITOR)
 
 
 class Scrape(Access):
-    """As Access, but with `metrics_open` this machine needs no token."""
+    """As Access, but with `metrics_open` this machine needs no token; and while the store is away,
+    tokens are good that were good before: that the store is away is what somebody has to see.
+    """
 
     def _caller(
         self,
@@ -35,7 +37,14 @@ class Scrape(Access):
     ) -> Principal:
         if credentials is None and services.metrics_open and _is_here(request):
             return _ANYBODY_HERE
-        return super()._caller(request, services, credentials)
+        if credentials is None:
+            return super()._caller(request, services, credentials)
+        return services.scrapers.check(
+            credentials.credentials,
+            services.clock(),
+            lambda: super(Scrape, self)._caller(request, services, credentials),
+            self.roles,
+        )
 
 
 @router.get(
