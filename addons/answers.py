@@ -232,7 +232,9 @@ def _redirect(status: int, path: str) -> http.Response:
     return make(status, b"", (("Location", path), ("Cache-Control", "no-store")))
 
 
-def _mishap(node: Node, stop: Stop, mishap: Mishap, again: str = "/") -> http.Response:
+def _mishap(
+    node: Node, stop: Stop, mishap: Mishap, again: str = "/", wait: timedelta | None = None
+) -> http.Response:
     facts = MishapFacts(
         mishap=mishap,
         policy=node.policy,
@@ -240,6 +242,7 @@ def _mishap(node: Node, stop: Stop, mishap: Mishap, again: str = "/") -> http.Re
         node=node.name,
         host=stop.passage.destination.label,
         again=again,
+        wait=wait,
     )
     page = render_mishap(facts, _language(node, stop.request))
     return make(page.status, page.html, page.headers)

@@ -25,6 +25,7 @@ from sovproxy.prompt.asking import (
 )
 from sovproxy.prompt.facts import Ask, AskedFacts, AskState, Mishap, Standing
 from sovproxy.usecases.nodes.own_requests import Wish
+from sovproxy.usecases.nodes.placing import AskedTooOften
 from sovproxy.usecases.worker.acknowledging import MAX_TOKEN, Offer, Refusal
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ ASK_PATH = "/.well-known/sovproxy/ask"
 
 TOLD_FOR = timedelta(days=30)
 """How long after it was refused or revoked a request is shown on prompts."""
+
+TRY_AGAIN = timedelta(minutes=1)
+"""After how long a request that could not be written down may be made again."""
 
 ANSWER_SECONDS = 2.0
 """How long the page waits for the number that the API gives to a request."""
@@ -54,13 +58,29 @@ def offer(node: Node, passage: Passage, client: Client, to: str) -> Ask | None:
     return Ask(ASK_PATH, token, choices)
 
 
+type Failure = tuple[Mishap, str] | tuple[Mishap, str, timedelta]
+"""What went wrong, the path back, and after how long there is sense in trying again."""
+
+
 async def standing(node: Node, passage: Passage, client: Client) -> Standing | None:
     """What this worker asked for here last, if there is anything to tell of it."""
+    found = await _newest(node, passage, client)
+    return _shown(found) if found else None
+
+
+async def _waits(node: Node, passage: Passage, client: Client) -> OwnRequest | None:
+    """The request that waits for an answer at this moment: asking for the same costs nothing."""
+    node.member.requests.forget(client.pseudonym)
+    found = await _newest(node, passage, client)
+    node.member.requests.forget(client.pseudonym)
+    return found if found and found.state == AskState.WAITING else None
+
+
+async def _newest(node: Node, passage: Passage, client: Client) -> OwnRequest | None:
     others = (one for one in node.aliases(client) if one != client.pseudonym)
     clients, wish = (*others, client.pseudonym), _wish(passage)
     found = node.member.placing.waiting(clients, wish)
-    found = found or await node.member.requests.newest(clients, wish)
-    return _shown(found) if found else None
+    return found or await node.member.requests.newest(clients, wish)
 
 
 def _wish(passage: Passage) -> Wish:
@@ -93,12 +113,11 @@ def _is_over(request: OwnRequest) -> bool:
 
 async def take(
     node: Node, passage: Passage, client: Client, form: Mapping[str, str], language: str
-) -> AskedFacts | tuple[Mishap, str] | str:
+) -> AskedFacts | Failure | str:
     """Keep the request of a form, and say what to tell the worker: it, or what went wrong.
 
-    A path alone leads to the prompt: there it says what became of a form that was sent before.
-
-    The request's id stands in the signed token, so a form that is sent twice asks once.
+    A path alone leads to the prompt: there it says what became of a form that was sent before. The
+    request's id stands in the signed token, so a form that is sent twice asks once.
     """
     token = form.get(FIELD_TOKEN, "")[:MAX_TOKEN]
     made = node.asking.check(token, client.pseudonym, passage.subject, node.aliases(client))
@@ -107,21 +126,39 @@ async def take(
     why = " ".join(form.get(FIELD_WHY, "").split())
     if not is_why(why):
         return Mishap.WHY_MISSING, made.to
+    if known := await _waits(node, passage, client):
+        return _told(node, passage, known, made, before=True)
     until = _until(node, form.get(FIELD_SPAN, ""))
     said = {"reason": why, "until": until.isoformat(), "language": language}
     body = said | _request(node, passage, client, form.get(FIELD_PART, ""))
-    node.member.requests.forget(client.pseudonym)
+    return await _place(node, passage, client, made, body)
+
+
+async def _place(
+    node: Node, passage: Passage, client: Client, made: Offer, body: dict[str, Any]
+) -> AskedFacts | Failure | str:
+    """Keep a request, and see what the API says to it, if it answers at once."""
+    place, clients = node.member.placing.place, node.aliases(client)
     try:
-        place, clients = node.member.placing.place, node.aliases(client)
         placed = await asyncio.to_thread(place, made.nonce, body, clients)
+    except AskedTooOften as error:
+        return Mishap.TOO_OFTEN, made.to, timedelta(seconds=error.seconds)
     except (OutboxFull, OSError):
-        return Mishap.NOT_KEPT, made.to
+        return Mishap.NOT_KEPT, made.to, TRY_AGAIN
     found = await _answered(placed.answer) if placed.answer else {}
     if REFUSED in found:
         return Mishap.NOT_KEPT, made.to
     stands = _as_it_stands(found) or placed.request
     if stands.state != AskState.WAITING:
         return made.to
+    before = placed.before or str(stands.id) != made.nonce
+    return _told(node, passage, stands, made, before=before)
+
+
+def _told(
+    node: Node, passage: Passage, stands: OwnRequest, made: Offer, *, before: bool
+) -> AskedFacts:
+    """What the page says of a request that waits: it keeps its own end."""
     service = passage.verdict.service
     return AskedFacts(
         policy=node.policy,
@@ -133,7 +170,7 @@ async def take(
         request=str(stands.id),
         number=str(stands.number or ""),
         again=made.to,
-        before=placed.before or str(stands.id) != made.nonce,
+        before=before,
     )
 
 

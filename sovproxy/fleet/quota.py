@@ -23,16 +23,19 @@ class Quota:
         self._lock = threading.Lock()
         self._taken: dict[str, dict[str, float]] = {}
 
-    def take(self, client: str, request_id: str) -> bool:
-        """Whether the client may have this id kept; one that it had today is no further one."""
-        since = self._clock() - DAY_SECONDS
+    def take(self, client: str, request_id: str) -> float:
+        """Let the client have this id kept: 0, or in how many seconds it may have another one.
+
+        An id that it had today is no further one.
+        """
+        now = self._clock()
         with self._lock:
             before = self._taken.pop(client, {})
-            taken = {one: at for one, at in before.items() if at > since}
+            taken = {one: at for one, at in before.items() if at > now - DAY_SECONDS}
             fits = request_id in taken or len(taken) < self._most
             if fits:
-                taken.setdefault(request_id, self._clock())
+                taken.setdefault(request_id, now)
             self._taken[client] = taken
             if len(self._taken) > MAX_CLIENTS:
                 del self._taken[next(iter(self._taken))]
-        return fits
+        return 0.0 if fits else min(taken.values()) + DAY_SECONDS - now

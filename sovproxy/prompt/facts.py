@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sovproxy.decide.policy import Policy
     from sovproxy.decide.verdict import Verdict
@@ -136,6 +136,7 @@ class Mishap(StrEnum):
     REASON_MISSING = "reason_missing"
     WHY_MISSING = "why_missing"
     NOT_KEPT = "not_kept"
+    TOO_OFTEN = "too_often"
     UNREADABLE = "unreadable"
     FAILED = "failed"
 
@@ -145,7 +146,8 @@ class MishapFacts:
     """What the page about a mishap says.
 
     `host` is what the client sent, as it came, or empty. `again` is a path on the same origin that
-    shows the prompt anew, or empty when there is nothing to try again.
+    shows the prompt anew, or empty when there is nothing to try again. `wait` is after how long
+    there is sense in trying again, as far as that is known.
     """
 
     mishap: Mishap
@@ -155,3 +157,4 @@ class MishapFacts:
     host: str = ""
     event: str = ""
     again: str = ""
+    wait: timedelta | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -50,6 +51,7 @@ _MISHAP_STATUS = {
     Mishap.REASON_MISSING: 400,
     Mishap.WHY_MISSING: 400,
     Mishap.NOT_KEPT: 503,
+    Mishap.TOO_OFTEN: 429,
     Mishap.UNREADABLE: 400,
     Mishap.FAILED: 503,
 }
@@ -134,9 +136,14 @@ def render_mishap(facts: MishapFacts, language: Language) -> Page:
         "mishap": facts.mishap.value,
         "host": show_host(facts.host) if facts.host else None,
         "again": safe_path(facts.again),
+        "after": facts.now + facts.wait if facts.wait else None,
         "now": facts.now,
     }
-    return _page("mishap.html", values, facts, language, _MISHAP_STATUS[facts.mishap])
+    page = _page("mishap.html", values, facts, language, _MISHAP_STATUS[facts.mishap])
+    if facts.wait is None:
+        return page
+    seconds = math.ceil(facts.wait.total_seconds())
+    return replace(page, headers=(*page.headers, ("retry-after", str(seconds))))
 
 
 def _page(

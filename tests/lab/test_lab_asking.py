@@ -94,6 +94,27 @@ def test_a_form_that_is_sent_again_after_the_answer_leads_to_the_answer(node, ap
     assert len(asked(api, node.pseudonym(person.me))) == 1
 
 
+def test_past_the_limit_one_is_told_when_to_ask_again_but_what_waits_costs_nothing(
+    node, api, person, origins, authority
+):
+    token = person.asking_token(node)
+    assert person.ask(node, "They invite").status == 200
+    teams = Person(person.me, origins.teams, "teams.microsoft.com", authority)
+    for number in range(9):
+        assert teams.ask(node, f"Hearing {number}").status == 200
+        [request, *_] = asked(api, node.pseudonym(person.me))
+        answer(api, request, "refuse")
+        wait_until(lambda: ASK in prompt(teams, node), "one may ask anew", 15)
+    refused = teams.ask(node, "Hearing 10")
+    assert refused.status == 429
+    assert 0 < int(refused.fields["retry-after"]) <= 86_400
+    assert "You have asked for much today" in refused.text
+    again = person.ask(node, "They still invite", token)
+    assert again.status == 200
+    assert "You have asked for this already" in again.text
+    assert len(asked(api, node.pseudonym(person.me))) == 10
+
+
 def test_a_refusal_is_told_with_its_message_and_one_may_ask_anew(node, api, person):
     person.ask(node, "They invite")
     [request] = asked(api, node.pseudonym(person.me))

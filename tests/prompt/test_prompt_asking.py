@@ -128,6 +128,16 @@ def test_hostile_names_and_paths_stay_harmless(world):
     assert "evil.example" not in html
 
 
+@pytest.mark.parametrize("language", languages(), ids=lambda language: language.code)
+def test_a_limit_says_from_when_on_one_may_ask_again(world, language):
+    wait = timedelta(hours=3, seconds=0.2)
+    facts = MishapFacts(Mishap.TOO_OFTEN, world.POLICY, world.NOW, "proxy-1", wait=wait)
+    page = render_mishap(facts, language)
+    assert page.status == 429
+    assert ("retry-after", "10801") in page.headers
+    assert language.moment(world.NOW + wait) in page.html.decode()
+
+
 @pytest.mark.parametrize(("mishap", "status"), [(Mishap.WHY_MISSING, 400), (Mishap.NOT_KEPT, 503)])
 def test_what_goes_wrong_is_said(world, mishap, status):
     facts = MishapFacts(mishap, world.POLICY, world.NOW, "proxy-1", host="zoom.us", again="/x")

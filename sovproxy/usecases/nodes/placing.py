@@ -38,6 +38,14 @@ class Placed:
     before: bool = False
 
 
+class AskedTooOften(OutboxFull):
+    """This client has asked as often as it may within a day; in `seconds` it may ask again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"this client has asked too often; it may again in {seconds:.0f} s")
+
+
 class Placing:
     """Keeps requests in the outbox, as many of each client as `quota` lets.
 
@@ -63,15 +71,16 @@ class Placing:
     def place(self, request_id: str, body: dict[str, Any], clients: Collection[str] = ()) -> Placed:
         """Keep a request, or give the one that waits here for the same client and wish.
 
-        `clients` are further pseudonyms of the client. Raises OutboxFull, OSError.
+        `clients` are further pseudonyms of the client. Raises AskedTooOften,
+        OutboxFull, OSError.
         """
         client = str(body.get("client", ""))
         with self._lock:
             same = self._waiting({client, *clients}, _wish(body))
             if same:
                 return Placed(same, self._follower.answer_to(str(same.id)), before=True)
-            if not self._quota.take(client, request_id):
-                raise OutboxFull("this client has asked too often within a day")
+            if seconds := self._quota.take(client, request_id):
+                raise AskedTooOften(seconds)
             request = _request(request_id, body, datetime.now(UTC))
             answer = self._follower.send(Message(EXCEPTION, request_id, {"id": request_id, **body}))
             self._counters.requests += 1

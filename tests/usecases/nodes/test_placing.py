@@ -9,6 +9,7 @@ from sovproxy.fleet.outbox import Message
 from sovproxy.settings import Settings
 from sovproxy.usecases.nodes.node import Node
 from sovproxy.usecases.nodes.own_requests import Wish
+from sovproxy.usecases.nodes.placing import AskedTooOften
 from tests.baseline import furnished
 
 ME, FORMER = "2026-11.aaaabbbbccccdddd", "2026-10.eeeeffffgggghhhh"
@@ -75,3 +76,14 @@ def test_what_waits_no_longer_here_stands_in_nobodys_way(open_node, taken):
         node.member.outbox.done(Message("exception", str(first.request.id), {}))
     assert node.member.placing.waiting((ME,), Wish("zoom")) is None
     assert not place(node, service="zoom").before
+
+
+def test_past_the_limit_what_waits_is_still_given_and_the_rest_is_told_how_long(open_node):
+    node = open_node()
+    first = place(node, service="zoom")
+    for number in range(9):
+        place(node, host=f"h{number}.example")
+    with pytest.raises(AskedTooOften) as refused:
+        place(node, service="webex")
+    assert 0 < refused.value.seconds <= 86_400
+    assert place(node, service="zoom").request == first.request
