@@ -198,13 +198,11 @@ async def _ask(node: Node, stop: Stop) -> http.Response:
 
 
 def _acknowledged(node: Node, stop: Stop, reason: str, detail: str) -> Event:
+    """It is about the connection that is let through from now on, not about the form's own."""
+    passage = stop.passage
+    wanted = replace(passage, destination=desk.wanted(passage.destination, stop.request.path))
     event = node.event(
-        stop.passage,
-        stop.client,
-        Outcome.TUNNELLED,
-        stop.transport,
-        kind=EventKind.ACKNOWLEDGEMENT,
-        decrypted=stop.decrypted,
+        wanted, stop.client, Outcome.TUNNELLED, stop.transport, kind=EventKind.ACKNOWLEDGEMENT
     )
     said = f"{reason}: {detail[:MAX_DETAIL]}" if detail.strip() else reason
     return event.model_validate({**event.model_dump(), "reason": f"The worker went on: {said}"})

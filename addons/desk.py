@@ -42,12 +42,24 @@ def way_back(destination: Destination | Unreadable, asked: str, to: str, *, secu
     """
     if not isinstance(destination, Destination) or destination.port != DESK_PORT:
         return to
+    port, scheme = _told_port(asked), _scheme(secure)
+    named = f":{port}" if port not in {0, _DEFAULTS[scheme], DESK_PORT} else ""
+    return f"{scheme}://{destination.host}{named}{to}"
+
+
+def wanted(destination: Destination | Unreadable, asked: str) -> Destination | Unreadable:
+    """The destination for which a form came to the desk: the host, on the port that it told."""
+    if isinstance(destination, Destination) and destination.port == DESK_PORT:
+        return destination._replace(port=_told_port(asked))
+    return destination
+
+
+def _told_port(asked: str) -> int:
+    """The port that a form at the desk tells, or 0."""
     told = parse_qs(asked.partition("?")[2], max_num_fields=1).get(_FIELD, [""])[0]
     known = told.isascii() and told.isdigit() and len(told) <= _MAX_PORT_DIGITS
     port = int(told) if known else 0
-    scheme = _scheme(secure)
-    named = f":{port}" if 0 < port < 65536 and port not in {_DEFAULTS[scheme], DESK_PORT} else ""
-    return f"{scheme}://{destination.host}{named}{to}"
+    return port if port < 65536 else 0
 
 
 def behind(destination: Destination | Unreadable) -> Destination | Unreadable:

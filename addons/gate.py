@@ -251,6 +251,8 @@ class Gate:
     def tls_established_client(self, data: tls.TlsData) -> None:
         """Count a connection as decrypted once it is."""
         session = self.sessions.get(data.context.client.id)
+        if session and session.decrypted:
+            session.established = True
         if session and session.inspected:
             self._count(session, decrypted=True)
 
@@ -384,7 +386,7 @@ class Gate:
             Outcome.CLOSED,
             Transport.HTTPS if session.decrypted else Transport.TCP,
             kind=EventKind.DECISION,
-            decrypted=session.inspected,
+            decrypted=session.established,
         )
         await self.node.record(event)
 

@@ -28,6 +28,7 @@ class Session:
     `ended_here` is true when TLS ends at this node. `inspected_as` are the passages for which it is
     decrypted and goes on to a server (`inspection: full`). `uncounted` is a passage that is counted
     once it is known whether it is decrypted. `told` is true once an event says what the client got.
+    `established` is true once TLS with the client, which ends here, was.
     `open` holds what is let through at this moment, and `ends` when it is closed (by the monotonic
     clock) if it may not go on.
     """
@@ -41,6 +42,7 @@ class Session:
     inspected_as: tuple[Passage, ...] = ()
     uncounted: Passage | None = None
     told: bool = False
+    established: bool = False
     open: tuple[Passage, ...] = ()
     ends: float | None = None
 

@@ -64,9 +64,10 @@ class Services:
     `metrics_open` lets this machine read `/metrics` without a token. `pseudonyms` holds the
     keys that all nodes make pseudonyms with; without, each keeps its own. `oidc` is the OpenID
     provider, if there is one, and `public_url` under which people reach the console. `workers`
-    knows the tokens that nodes sign for workers. `scrapers` remembers who read `/metrics`
-    lately. `visio` makes rooms for workers, where it is set up; `audit_watch` checks the audit's chain. `papers` writes the papers of the processing.
-    `ca_state` tells how the CA of this machine's node stands, if it has one.
+    knows the tokens that nodes sign for workers. `scrapers` remembers who read `/metrics` lately.
+    `visio` makes rooms for workers, where it is set up; `audit_watch` checks the audit's chain.
+    `papers` writes the papers of the processing. `ca_state` tells how the CA of this machine's node
+    stands, if it has one.
     """
 
     store: Store

@@ -211,7 +211,16 @@ def test_a_client_that_refuses_our_certificate_is_on_record(proxy, origins, auth
     assert curl(proxy, url, trust=authority.certificate, me=me).exit_code == 60
     (event,) = proxy.wait_for_events(me)
     assert (event["host"], event["outcome"], event["service"]) == ("zoom.us", "closed", "zoom")
+    assert event["decrypted"] is False
     assert origins.zoom.hits == 0
+
+
+def test_a_client_that_leaves_our_tls_without_a_word_is_on_record_as_decrypted(proxy, origins, me):
+    client, _ = connect(proxy, f"zoom.us:{origins.zoom.port}", me=me)
+    trusting(proxy.authority).wrap_socket(client, server_hostname="zoom.us").close()
+    (event,) = proxy.wait_for_events(me)
+    assert (event["outcome"], event["transport"]) == ("closed", "https")
+    assert event["decrypted"] is True
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_going_on_is_on_record_with_its_reason_and_each_connection_after_it(work
     assert (prompted["kind"], prompted["outcome"]) == ("decision", "prompted")
     assert went_on["kind"] == "acknowledgement"
     assert "partner: the prefecture" in went_on["reason"]
+    assert (went_on["port"], went_on["decrypted"]) == (prompted["port"], False)
     assert "\x1b" not in went_on["reason"]
     assert (passed["kind"], passed["outcome"]) == ("decision", "tunnelled")
     assert (passed["action"], passed["service"], passed["decrypted"]) == ("warn", "slack", False)
