@@ -11,6 +11,8 @@ from fastapi.responses import StreamingResponse
 
 from sovproxy.console.failures import Refused
 from sovproxy.console.frame import Shown, render
+from sovproxy.console.names import Names
+from sovproxy.console.told import Told
 from sovproxy.console.view import SignedInView, View
 from sovproxy.events.export import csv_line
 from sovproxy.events.text import clean_text
@@ -62,11 +64,12 @@ def audit(view: ReaderView) -> Response:
     wanted = _filter(asked)
     page = audit_page(view.store, PAGE, _cursor(view), wanted)
     show = Shown(view.language)
+    told = Told(show, Names(view.judge.atlas, view.language))
     acts = sorted(((act.value, show.word("act", act)) for act in Act), key=lambda it: it[1].lower())
     return render(
         view,
         "audit.html",
-        entries=[_shown(entry) for entry in page.items],
+        entries=[_shown(entry, told) for entry in page.items],
         next=page.next,
         asked=asked,
         acts=[("", view.language.say("Everything")), *acts],
@@ -114,15 +117,15 @@ def _json(entries: Iterator[AuditEntry]) -> Iterator[str]:
         yield entry.model_dump_json() + "\n"
 
 
-def _shown(entry: AuditEntry) -> ShownEntry:
-    pairs = [(name, _text(value)) for name, value in entry.details.items() if value not in ("", [])]
+def _shown(entry: AuditEntry, told: Told) -> ShownEntry:
+    pairs = list(told.pairs(entry.details))
     return ShownEntry(
         entry.time, entry.token, entry.name, entry.role, entry.what.value, entry.rows, pairs
     )
 
 
 def _text(value: object) -> str:
-    """A detail in one line, harmless: host names and reasons in it come from strangers."""
+    """A detail in one line of a file, as it was written, but harmless: strangers chose hosts."""
     if isinstance(value, dict):
         value = ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
     elif isinstance(value, list):

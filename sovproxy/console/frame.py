@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, format_percent
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -25,6 +26,10 @@ from sovproxy.prompt.shown import printable, safe_link
 from sovproxy.prompt.texts import pick
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from babel import Locale
+
     from sovproxy.console.view import View
     from sovproxy.prompt.languages import Language
 
@@ -61,8 +66,13 @@ class Shown:
         return format_percent(part / whole, "0.##%" if small else "0.#%", self.language.locale)
 
     def moment(self, value: datetime) -> str:
-        """Date and time to the second, in UTC."""
-        return format_datetime(value.astimezone(UTC), "dd.MM.yyyy HH:mm:ss", locale="en")
+        """Date and time to the second, in UTC: 23/11/2026 10:59:00."""
+        at = value.astimezone(UTC)
+        return f"{self.date(at)} {format_time(at, 'medium', locale=self.language.locale)}"
+
+    def date(self, value: date) -> str:
+        """A day in short, as the language writes it: 23/11/2026, 23.11.2026."""
+        return format_date(value, _date_pattern(self.language.locale), self.language.locale)
 
     def day(self, value: datetime | str) -> str:
         """A day in full; an ISO date is read first, and shown as it is when it is none."""
@@ -83,6 +93,12 @@ class Shown:
     def country(self, code: str) -> str:
         """A country's name by its code."""
         return self.language.country(code)
+
+
+@cache
+def _date_pattern(locale: Locale) -> str:
+    """The locale's short date (CLDR), but with all digits of the year."""
+    return re.sub("y+", "y", str(locale.date_formats["short"].pattern))
 
 
 def render(view: View, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401  # templates take anything

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from sovproxy.console.act_words import ACT_WORDS, DETAIL_WORDS
+from sovproxy.console.act_words import ACT_WORDS, DETAIL_WORDS, TOLD
 from sovproxy.prompt.languages import mark
 
 WORDS: Final = MappingProxyType(
@@ -88,6 +88,7 @@ WORDS: Final = MappingProxyType(
         },
         "act": ACT_WORDS,
         "detail": DETAIL_WORDS,
+        **TOLD,
         "way": {
             "password": mark("with a password"),
             "provider": mark("at the OpenID provider"),
