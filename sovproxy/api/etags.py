@@ -40,9 +40,12 @@ PERSONAL: Final = (
     "/api/v1/my",
     "/api/v1/overview",
     "/api/v1/papers",
+    "/api/v1/persons",
+    "/api/v1/policy/drafts",
     "/api/v1/resolutions",
     "/api/v1/session",
     "/api/v1/sessions",
+    "/api/v1/suppressions",
     "/api/v1/tokens",
     "/api/v1/views",
 )

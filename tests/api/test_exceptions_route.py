@@ -168,6 +168,16 @@ def test_a_second_token_of_the_same_person_does_not_grant_it_either(desk, assert
     assert answer.status_code == 200
 
 
+def test_a_token_that_one_made_for_oneself_does_not_grant_it(desk, assert_problem):
+    found = desk.ask(Role.ADMIN, client="", group="", node="").json()
+    asker = desk.tokens[Role.ADMIN, ""]
+    made = {"name": "somebody else", "role": "admin", "days": 1}
+    token = desk.server.client.post("/api/v1/tokens", json=made, headers=asker).json()["secret"]
+    desk.tokens[Role.ADMIN, "somebody else"] = {"authorization": f"Bearer {token}"}
+    answer = desk.step(found, "grant", who="somebody else", scope="everybody")
+    assert_problem(answer, 403, "not-for-you")
+
+
 def test_the_second_answer_is_a_conflict_that_names_the_first(desk, assert_problem):
     found = desk.ask().json()
     desk.step(found, "grant")

@@ -241,6 +241,18 @@ def test_what_is_over_leaves_the_state(node, server, services, now):
     assert after.version != before.version
 
 
+def test_a_nodes_token_that_one_admin_made_gets_no_keys(serve, tmp_path):
+    """With them, that admin alone could tell whom any pseudonym stands for."""
+    server = serve(pseudonyms=Pseudonyms(tmp_path / "fleet" / "keys.json"))
+    wanted = {"name": "probe", "role": "node", "days": 1}
+    admin = server.as_role(Role.ADMIN)
+    made = server.client.post("/api/v1/tokens", json=wanted, headers=admin).json()
+    node = {"authorization": f"Bearer {made['secret']}"}
+    common = server.client.get(STATE, headers=node).json()["common"]
+    assert (common["pseudonym_keys"], common["worker_keys"]) == ({}, {})
+    assert server.get(STATE, Role.NODE).json()["common"]["pseudonym_keys"]
+
+
 def test_the_fleets_keys_are_told_and_are_not_in_the_store(services, serve, tmp_path):
     keys = Pseudonyms(tmp_path / "fleet" / "keys.json")
     node = Node(serve(pseudonyms=keys))

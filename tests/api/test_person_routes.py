@@ -31,6 +31,17 @@ def test_an_admin_gives_a_person_their_data_and_erases_it(server, make_event):
     assert server.get("/api/v1/events", client=CLIENT).json()["items"] == []
 
 
+def test_who_has_no_part_in_a_request_sees_no_pseudonym_and_nobody_keeps_it(server):
+    admin, other = server.as_role(Role.ADMIN), server.as_role(Role.AUDITOR)
+    made = post(server, "", admin, WANTED).json()
+    shown = [server.client.get(URL, headers=who) for who in (admin, other)]
+    assert [one.json()["items"][0]["clients"] for one in shown] == [[CLIENT], []]
+    data = server.client.get(f"{URL}/{made['id']}/data", headers=admin)
+    for answer in (*shown, data):
+        assert answer.headers["cache-control"] == "no-store"
+        assert "etag" not in answer.headers
+
+
 def test_by_name_an_auditor_has_to_approve(serve, tmp_path, make_event, assert_problem):
     server = serve(pseudonyms=Pseudonyms(tmp_path / "keys.json"))
     mine = server.services.pseudonyms.of("10.1.2.3")

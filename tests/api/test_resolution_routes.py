@@ -62,6 +62,17 @@ def desk(serve, clock):
     return Desk()
 
 
+def test_no_node_answers_in_the_name_of_another(desk, assert_problem):
+    ada, grace = desk.person("Ada"), desk.person("Grace", Role.ADMIN)
+    number = desk.ask(ada).json()["id"]
+    desk.decide(grace, number)
+    lyon, paris = desk.person("lyon", Role.NODE), desk.person("paris", Role.NODE)
+    foreign = desk.tell(lyon, number, "victim@example.eu", "paris")
+    assert_problem(foreign, 409, "name-of-another-node")
+    assert desk.tell(paris, number, FOUND, "paris").status_code == 204
+    assert desk.get(ada, number).json()["found"] == FOUND
+
+
 def test_one_asks_another_approves_a_node_answers_and_these_two_see_it(desk, clock):
     ada, grace = desk.person("Ada"), desk.person("Grace", Role.ADMIN)
     number = desk.ask(ada).json()["id"]

@@ -30,10 +30,13 @@ from sovproxy.usecases.nodes.fleet import (
     NoSuchNode,
     TooManyNodes,
     forget_node,
+    is_of_the_machine,
     list_nodes,
     note_heartbeat,
     take_acknowledgements,
+    without_keys,
 )
+from sovproxy.usecases.nodes.ingest import foreign_names
 
 if TYPE_CHECKING:
     from sovproxy.api.streams import Streams
@@ -83,6 +86,8 @@ async def state(
     """Tell what is in force at all nodes, as soon as it differs from what this node knows.
 
     It holds secrets (pseudonym keys) beside names that others chose, so it is never compressed.
+    A token that was made in the console or by the API gets no keys: with them, one person could
+    tell whom any pseudonym stands for. Those of the command line do.
     """
     known = query.known or if_none_match.strip('"')
     streams: Streams = request.app.state.streams
@@ -92,7 +97,9 @@ async def state(
     headers = {"etag": f'"{told[0] if told else known}"', "cache-control": "no-store"}
     if told is None:
         return Response(status_code=304, headers=headers)
-    return Response(told[1], media_type="application/json", headers=headers)
+    may_have_keys = await run_in_threadpool(is_of_the_machine, services.store, principal)
+    body = told[1] if may_have_keys else without_keys(told[1])
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/fleet/catalogue")
@@ -133,6 +140,8 @@ def resolution(
 ) -> None:
     """Take a node's answer to the question whom a pseudonym stands for; two people asked it."""
     now = services.clock()
+    if others := foreign_names(services.store, principal, {told.node}, now):
+        raise ApiProblem(409, "name-of-another-node", f"{others} is the name of another node")
     if not answer(services.store, resolution_id, told.found, told.node, now, by=principal):
         raise ApiProblem(410, "not-waiting", "this question waits for no answer (any more)")
 

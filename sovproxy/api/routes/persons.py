@@ -28,9 +28,8 @@ RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 @router.get("/requests", summary="Requests of persons")
 def requests(services: ServicesDep, principal: Approver) -> PersonRequests:
-    """List the newest requests; none holds a name."""
-    _ = principal
-    return usecase.list_requests(services.store, services.clock())
+    """List the newest requests; only who asked or decided sees the pseudonyms."""
+    return usecase.list_requests(services.store, principal, services.clock())
 
 
 @router.post("/requests", status_code=201, summary="Ask for a person's data or its erasure")

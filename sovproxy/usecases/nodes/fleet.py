@@ -32,6 +32,7 @@ from sovproxy.store.policies import newest_version
 from sovproxy.store.tables import AcknowledgementRow, NodeRow
 from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, record_act
+from sovproxy.usecases.access.tokens import COMMAND_LINE, maker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -263,6 +264,23 @@ def note_heartbeat(store: Store, principal: Principal, heartbeat: Heartbeat, now
     )
     if not rows.save_node(store, row, MAX_NODES):
         raise TooManyNodes(f"there are {MAX_NODES} nodes already; forget those that are retired")
+
+
+def is_of_the_machine(store: Store, principal: Principal) -> bool:
+    """Whether a node's token was made on the API's machine, whose owner has the keys anyway.
+
+    Of a token that is older than the notes of makers it is not known. Raises StoreUnavailable.
+    """
+    return maker_of(store, principal.token_id) in {COMMAND_LINE, principal.token_id}
+
+
+def without_keys(state: bytes) -> bytes:
+    """A state as JSON without the keys of pseudonyms and of workers' tokens."""
+    told = State.model_validate_json(state)
+    if told.common is None:
+        return state
+    common = told.common.model_copy(update={"pseudonym_keys": {}, "worker_keys": {}})
+    return told.model_copy(update={"common": common}).model_dump_json().encode()
 
 
 class KnownNode(BaseModel):

@@ -68,6 +68,16 @@ class NameOfAnother(SovproxyError):
     """A batch has records in the name of another node; nothing of it was stored."""
 
 
+def foreign_names(store: Store, token: Principal, names: set[str], now: datetime) -> str:
+    """Those of the names that belong to the tokens of other nodes, as one text; or nothing.
+
+    Raises StoreUnavailable.
+    """
+    asked = sorted(names - {token.name})
+    found = names_of_others(store, token.token_id, asked, microseconds(now)) if asked else []
+    return clean_text(", ".join(found), MAX_PROBLEM)
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """The token that delivers, and when."""
@@ -82,13 +92,8 @@ class Sender:
         is lost, it waits in the spool. Raises NameOfAnother, StoreUnavailable.
         """
         names = {event.node for event in batch.events} | {one.node for one in batch.rollups}
-        names.discard(self.token.name)
-        if not names:
-            return
-        now = microseconds(self.now)
-        others = names_of_others(store, self.token.token_id, sorted(names), now)
-        if others:
-            shown = clean_text(", ".join(others), MAX_PROBLEM)
+        shown = foreign_names(store, self.token, names, self.now)
+        if shown:
             raise NameOfAnother(
                 f"records in the name of {shown}, which belongs to the token of another node; "
                 "revoke the token that is not in use any more, or give this node a name of its own"

@@ -18,6 +18,7 @@ from sovproxy.store.times import from_microseconds, microseconds
 from sovproxy.usecases.access.auditing import Act, act_entry
 from sovproxy.usecases.access.tokens import Principal, Role
 from sovproxy.usecases.analysis.findings import same_name
+from sovproxy.usecases.analysis.resolving_clients import is_of_one_maker
 from sovproxy.usecases.versions import matches
 from sovproxy.usecases.worker.exception_models import (
     CannotBeExcepted,
@@ -167,8 +168,15 @@ class Desk:
 
     def _check_granter(self, row: ExceptionRow, asked: StepFacts) -> None:
         who = self.principal
-        by_name = asked.role != Role.NODE and same_name(asked.name, who.name)
-        if who.token_id == row.asked_by or by_name:
+        by_worker = asked.role == Role.NODE  # who asked stands behind the node's token
+        same = who.token_id == row.asked_by or (
+            not by_worker
+            and (
+                same_name(asked.name, who.name)
+                or is_of_one_maker(self.store, row.asked_by, who.token_id)
+            )
+        )
+        if same:
             raise NotForYou("nobody grants their own request: another admin has to")
 
     def _check_limits(self, connection: Connection, row: ExceptionRow) -> None:

@@ -216,10 +216,17 @@ def decide(
     return _request(_get(store, request_id, now))
 
 
-def list_requests(store: Store, now: datetime) -> PersonRequests:
-    """The newest requests. Raises StoreUnavailable."""
+def list_requests(store: Store, principal: Principal, now: datetime) -> PersonRequests:
+    """The newest requests; pseudonyms stand in those that the caller asked for or decided.
+
+    Raises StoreUnavailable.
+    """
     _lapse(store, now)
-    return PersonRequests(items=[_request(row) for row in rows.list_requests(store, MAX_PAGE)])
+    items = [
+        _request(row, involved=principal.token_id in {row.requester, row.decider})
+        for row in rows.list_requests(store, MAX_PAGE)
+    ]
+    return PersonRequests(items=items)
 
 
 def give(store: Store, principal: Principal, request_id: str, now: datetime) -> PersonData:
@@ -301,8 +308,8 @@ def _lapse(store: Store, now: datetime) -> None:
     rows.lapse_requests(store, waiting, RequestState.LAPSED, microseconds(now))
 
 
-def _request(row: PersonRequestRow) -> PersonRequest:
-    hidden = row.named and row.state == RequestState.WAITING
+def _request(row: PersonRequestRow, *, involved: bool = True) -> PersonRequest:
+    hidden = not involved or (row.named and row.state == RequestState.WAITING)
     return PersonRequest(
         id=row.id,
         kind=Kind(row.kind),
