@@ -91,7 +91,7 @@ def main() -> None:
         jar = site.client(Role(role)).cookies.jar
         context.add_cookies(
             [
-                {"name": one.name, "value": one.value or "", "url": f"{site.url}/console/"}
+                {"name": one.name, "value": one.value or "", "url": f"{site.url}{one.path}/"}
                 for one in jar
             ]
         )
@@ -180,7 +180,8 @@ def _by_clicks(site: Site, tab: Page) -> Iterator[str]:
         return
     tab.locator("select[name=rule]").select_option("collaboration")
     tab.locator("select[name=action]").select_option("block")
-    tab.locator("button[value=quick]").click()
+    with tab.expect_navigation():  # a form asks for the session before it is sent
+        tab.locator("button[value=quick]").click()
     tab.locator("button[value=review]").click()
     tab.wait_for_url("**/policy/diff**")
     yield "policy-diff"
