@@ -32,6 +32,7 @@ PUBLIC = {
         "of a file that we ship"
     ),
     "sovproxy/atlas/database_fetch.py: digest.hexdigest() != wanted": "the server's own, no secret",
+    "addons/asking.py: str(stands.id) != made.nonce": "the number of a request, which pages show",
     "sovproxy/console/one_time_links.py: password != form.get('again', '')": "both of one person",
 }
 MUST = {

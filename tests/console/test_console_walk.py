@@ -209,7 +209,7 @@ def finds_all_of_that_in_the_audit(walk):
         "Applied a policy",
         "Collaboration ends today",
         "Granted an exception",
-        "zoom",
+        "Zoom",
     ):
         assert trace in rows
     walk.tab.get_by_role("link", name="Français").press("Enter")
